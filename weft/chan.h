@@ -1,0 +1,51 @@
+/* chan.h - private: what a channel is; see chan.c */
+#ifndef WEFT_CHAN_H
+#define WEFT_CHAN_H
+
+#include <string.h>
+
+#include "runtime.h"
+
+enum { CHAN_LIVE = 0x77656674, CHAN_FREED = 0x64656164 };
+
+/*
+ * lock protects everything that changes.  Under it: no parking, no waking, no
+ * user code, and no other channel's lock.
+ */
+struct weft_chan {
+	_Atomic unsigned lock;
+	uint32_t	 magic;		/* CHAN_LIVE; tells a freed channel  */
+	uint32_t	 elem;		/* size of a value                   */
+	_Atomic bool	 closed;
+	size_t		 cap;
+	_Atomic size_t	 count;		/* values in buf                     */
+	size_t		 head;		/* the oldest                        */
+	struct waitq	 recvq, sendq;
+	struct track	 track;
+	char		 buf[] __attribute__((aligned(16)));
+};
+
+static inline void copy_value(void *dst, const void *src, size_t n)
+{
+	if (n == 8)
+		memcpy(dst, src, 8);
+	else if (n == 4)
+		memcpy(dst, src, 4);
+	else
+		memcpy(dst, src, n);
+}
+
+void	chan_init(struct weft_chan *c, size_t elem, size_t cap);
+/* False, and nothing done: it is closed already. */
+bool	chan_close(struct weft_chan *c);
+/* Neither waits. */
+bool	chan_try_send(struct weft_chan *c, const void *v, const void *pc);
+bool	chan_try_recv(struct weft_chan *c, void *v, bool *ok);
+
+/* wait.c: the steps of waitq_wait, for locks that do something in between */
+void	waitq_push_front(struct waitq *q, struct node *n);
+void	waitq_join(struct waitq *q, struct node *n, weft_ctx *ctx, bool front);
+int	waitq_sleep(struct node *n, _Atomic unsigned *l, weft_ctx *ctx, enum reason why,
+	    const void *object, const void *pc);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * debug.h - look at a running program: goroutines, counters, stacks
+ *
+ * The same text comes from SIGQUIT (kill -QUIT pid, or Ctrl-\), after which the
+ * program goes on, and from every report that stops the program.
+ */
+#ifndef WEFT_DEBUG_H
+#define WEFT_DEBUG_H
+
+#include "weft.h"
+
+int64_t	weft_goid(void);		/* this goroutine's number; 0 on a plain thread */
+int64_t	weft_num_goroutine(void);	/* started and not ended */
+
+/* All goroutines with state, wait reason, spawn site and stack, to a descriptor. */
+void	weft_dump(int fd);
+
+struct weft_goroutine {
+	int64_t		 id;
+	const char	*state;		/* "running", "runnable", "chan send", ...     */
+	const void	*object;	/* what it waits on, or NULL                   */
+	int64_t		 waiting;	/* for how long, ns; 10 ms coarse              */
+	const char	*func;		/* what weft_go started, and where             */
+	const char	*file;
+	int		 line;
+};
+/* Fills in at most n and returns how many there are. */
+size_t	weft_goroutines(struct weft_goroutine *out, size_t n);
+
+/* Counters since the start; cheap to read, exact when nothing runs. */
+struct weft_stats {
+	int	workers;		/* WEFT_PROCS                                  */
+	int	threads;		/* worker threads alive, spare ones included   */
+	int	idle;			/* workers asleep now                          */
+	int64_t	goroutines;		/* alive now                                   */
+	int64_t	spawned;
+	int64_t	switches;		/* times a goroutine was given a worker        */
+	int64_t	steals;			/* goroutines taken from another worker        */
+	int64_t	parks, wakes;		/* worker threads put to sleep, woken          */
+	int64_t	polls;			/* netpoller system calls                      */
+	int64_t	timers;			/* timers fired                                */
+	int64_t	handoffs;		/* stuck workers relieved                      */
+};
+void	weft_stats(struct weft_stats *out);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * sanitize.h - telling the sanitizers about goroutines
+ *
+ * ThreadSanitizer sees a fiber per stack.  Switches are made without an order
+ * between the two, or two goroutines that merely share a worker would look
+ * ordered and their races vanish; order comes from the primitives, which call
+ * san_release and san_acquire.  A stack keeps its fiber, so that the memory of a
+ * reused stack is not taken for shared, and stacks are reused oldest first and not
+ * before SAN_KEEP_FREE others, so that two short goroutines do not share one.
+ *
+ * AddressSanitizer wants to know each stack it runs on, LeakSanitizer that parked
+ * stacks hold pointers.
+ */
+#ifndef WEFT_SANITIZE_H
+#define WEFT_SANITIZE_H
+
+#include <stddef.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEFT_ASAN 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define WEFT_ASAN 1
+#endif
+
+struct g;
+
+#ifdef WEFT_TSAN	/* the runtime itself is not instrumented: the Makefile says */
+
+#define SANITIZED 1
+#define SAN_KEEP_FREE 128
+void	*__tsan_create_fiber(unsigned flags);
+void	*__tsan_get_current_fiber(void);
+void	__tsan_switch_to_fiber(void *fiber, unsigned flags);
+void	__tsan_acquire(void *addr);
+void	__tsan_release(void *addr);
+#define san_release(p)		__tsan_release((void *)(p))
+#define san_acquire(p)		__tsan_acquire((void *)(p))
+#define san_fiber_create(g)	((void)((g)->fiber || ((g)->fiber = __tsan_create_fiber(0))))
+#define san_fiber_adopt(g)	((void)((g)->fiber = __tsan_get_current_fiber()))
+#define san_switch(from, to, dying) __tsan_switch_to_fiber((to)->fiber, 1)
+#define san_switched(g)		((void)0)
+#define san_add_root(p, n)	((void)0)
+
+#elif defined(WEFT_ASAN)
+
+#define SANITIZED 1
+#define SAN_KEEP_FREE 0
+void	__sanitizer_start_switch_fiber(void **fake, const void *bottom, size_t size);
+void	__sanitizer_finish_switch_fiber(void *fake, const void **bottom, size_t *size);
+void	__lsan_register_root_region(const void *p, size_t n);
+void	__asan_unpoison_memory_region(const volatile void *p, size_t n);
+void	san_asan_switch(struct g *from, struct g *to, int dying);
+void	san_asan_switched(struct g *g);
+void	san_asan_adopt(struct g *g);
+#define san_release(p)		((void)(p))
+#define san_acquire(p)		((void)(p))
+#define san_fiber_create(g)	((void)0)
+#define san_fiber_adopt(g)	san_asan_adopt(g)
+#define san_switch(from, to, dying) san_asan_switch(from, to, dying)
+#define san_switched(g)		san_asan_switched(g)
+#define san_add_root(p, n)	__lsan_register_root_region(p, n)
+
+#else
+
+#define SANITIZED 0
+#define SAN_KEEP_FREE 0
+#define san_release(p)		((void)(p))
+#define san_acquire(p)		((void)(p))
+#define san_fiber_create(g)	((void)0)
+#define san_fiber_adopt(g)	((void)0)
+#define san_switch(from, to, dying) ((void)0)
+#define san_switched(g)		((void)0)
+#define san_add_root(p, n)	((void)0)
+
+#endif
+
+#endif

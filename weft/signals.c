@@ -1,0 +1,159 @@
+/*
+ * signals.c - SIGQUIT's dump, stack overflow, deadlock: reports from the outside
+ *
+ * The SIGQUIT handler only wakes a thread that prints.  A fault in a stack's guard
+ * page is reported from the thread's alternate stack; any other fault goes to
+ * whoever handled it before us.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "debug.h"
+#include "sanitize.h"
+#include "unwind.h"
+#include "worker.h"
+
+void	signals_init(void);
+void	sched_deadlock(void);
+void	sched_no_monitor(void);
+void	dump_cycle(struct out *o);
+
+enum { ALT_STACK = 64 * 1024 };
+
+static sem_t quit;
+static struct sigaction old_segv, old_bus;
+static int own_threads = 1;	/* the quit printer; workers and monitor come on top */
+static int threads_before;	/* in the process before we started any */
+
+static void on_quit(int sig)
+{
+	(void)sig;
+	sem_post(&quit);
+}
+
+static void *quit_loop(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		while (sem_wait(&quit))
+			;
+		weft_dump(STDERR_FILENO);
+	}
+	return NULL;
+}
+
+static void dump_and_die(void)
+{
+	weft_dump(STDERR_FILENO);
+}
+
+static void chain(int sig, siginfo_t *info, void *uc)
+{
+	struct sigaction *old = sig == SIGSEGV ? &old_segv : &old_bus;
+
+	if (old->sa_flags & SA_SIGINFO)
+		old->sa_sigaction(sig, info, uc);
+	else if (old->sa_handler != SIG_DFL && old->sa_handler != SIG_IGN)
+		old->sa_handler(sig);
+	else
+		sigaction(sig, old, NULL);	/* the fault happens again, and kills */
+}
+
+static void on_fault(int sig, siginfo_t *info, void *uc)
+{
+	uintptr_t addr = (uintptr_t)info->si_addr;
+	struct g *g = stack_owner(addr);
+
+	/* below the lowest usable byte, and so in the guard */
+	if (!g || atomic_load(&g->status) == G_FREE || addr >= (uintptr_t)g->stack_lo) {
+		chain(sig, info, uc);
+		return;
+	}
+	die("stack overflow in goroutine %jd, %s spawned at %s:%d (it has %zu KiB; "
+	    "weft_go_stack gives more)", (intmax_t)g->id, g->site->func, g->site->file,
+	    g->site->line, ((uintptr_t)g + RECORD - (uintptr_t)g->stack_lo + 4096) >> 10);
+}
+
+void stack_overflow_init(void)
+{
+	stack_t ss = { .ss_size = ALT_STACK };
+
+	ss.ss_sp = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ss.ss_sp != MAP_FAILED)
+		sigaltstack(&ss, NULL);
+}
+
+static int count_threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	int n = 0;
+
+	if (!d)
+		return -1;
+	for (struct dirent *e; (e = readdir(d)); )
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/*
+ * Every worker is about to sleep, without a timer or a descriptor to wait for.
+ * Threads that are not ours could still wake somebody; the one that called
+ * weft_run cannot, for it waits.
+ */
+void sched_deadlock(void)
+{
+	static _Atomic bool reported;
+	int n = count_threads();
+
+	if (!sched.runs || n < 0 || n > threads_before + own_threads + sched.nworkers)
+		return;
+	if (atomic_load(&sched.nidle) != atomic_load(&sched.active) ||
+	    atomic_exchange(&reported, true))
+		return;
+	struct out o;
+
+	out_init(&o, STDERR_FILENO);
+	dump_cycle(&o);
+	out_flush(&o);
+	die("all goroutines are asleep - deadlock!");
+}
+
+void sched_no_monitor(void)
+{
+	own_threads--;
+}
+
+void signals_init(void)
+{
+	struct sigaction sa = { .sa_flags = SA_RESTART | SA_ONSTACK };
+	pthread_t thread;
+	sigset_t all, old;
+
+	threads_before = count_threads();
+	unwind_init();
+	die_hook = dump_and_die;
+	sem_init(&quit, 0, 0);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (pthread_create(&thread, NULL, quit_loop, NULL))
+		own_threads--;
+	else
+		pthread_detach(thread);
+	own_threads++;			/* the monitor */
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sa.sa_handler = on_quit;
+	sigaction(SIGQUIT, &sa, NULL);
+	sa.sa_flags = SA_SIGINFO | SA_ONSTACK;
+	sa.sa_sigaction = on_fault;
+	sigaction(SIGSEGV, &sa, &old_segv);
+	sigaction(SIGBUS, &sa, &old_bus);
+	signal(SIGPIPE, SIG_IGN);
+}

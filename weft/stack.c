@@ -1,0 +1,302 @@
+/*
+ * stack.c - the arena of stacks, and the records at their tops
+ *
+ * The arena is one reservation, cut into a region per size class and the regions
+ * into power-of-two slots.  A slot's lowest page is a guard; its record lies in
+ * its highest bytes and stays a record for ever, so that a late waker may look at
+ * it.  Slots are opened 64 at a time and never closed; what they use beyond the
+ * top page is given back when a stack has lain idle.
+ *
+ * Free stacks: a few hot ones per worker, used last in first out, and the rest in
+ * a pool under a lock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sanitize.h"
+#include "worker.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+enum { SLAB = 64, PAGE = 4096 };
+
+struct arena arena;
+
+static struct region {
+	_Atomic unsigned  lock;
+	uintptr_t	  base;
+	_Atomic size_t	  open;		/* slots with memory  */
+	size_t		  room;
+	struct g	 *free;		/* under lock         */
+	struct g	**free_tail;
+	_Atomic size_t	  nfree;
+} region[CLASSES];
+
+static enum { GUARD_MADVISE, GUARD_MPROTECT, GUARD_NONE } guards;
+static _Atomic int guards_left;		/* mappings we may still make */
+static size_t page_size;
+
+static size_t slot_size(unsigned class)
+{
+	return (size_t)1 << (SLOT_SHIFT + CLASS_STEP * class);
+}
+
+unsigned stack_class(size_t bytes)
+{
+	unsigned class = 0;
+
+	/* the record, the guard and room for a signal frame come on top */
+	while (bytes && class < CLASSES && slot_size(class) < bytes + 4 * PAGE)
+		class++;
+	if (class == CLASSES)
+		die("weft_go_stack: %zu bytes of stack asked for, %zu is the most",
+		    bytes, slot_size(CLASSES - 1) - 4 * PAGE);
+	return class;
+}
+
+/* Emulators accept the advice and do nothing: only a fault proves a guard. */
+static bool guard_works(void)
+{
+	char *p = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fds[2];
+	bool ok = false;
+
+	if (p == MAP_FAILED || pipe2(fds, O_CLOEXEC))
+		return false;
+	if (!madvise(p, page_size, MADV_GUARD_INSTALL))
+		ok = write(fds[1], p, 1) < 0;
+	close(fds[0]);
+	close(fds[1]);
+	munmap(p, page_size);
+	return ok;
+}
+
+static int max_map_count(void)
+{
+	FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+	int n = 65530;
+
+	if (f) {
+		if (fscanf(f, "%d", &n) != 1)
+			n = 65530;
+		fclose(f);
+	}
+	return n;
+}
+
+static void reserve(void)
+{
+	size_t size = SANITIZED ? (size_t)64 << 30 : (size_t)1 << 40;
+	void *p = MAP_FAILED;
+
+	for (; size >= (size_t)1 << 28; size >>= 1) {
+		/* alignment: the largest slot */
+		size_t extra = slot_size(CLASSES - 1);
+
+		p = mmap(NULL, size + extra, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p != MAP_FAILED)
+			break;
+	}
+	if (p == MAP_FAILED)
+		die("cannot reserve 256 MiB of address space for stacks: %s "
+		    "(check ulimit -v)", strerror(errno));
+	arena.base = ((uintptr_t)p + slot_size(CLASSES - 1) - 1) &
+	    ~(uintptr_t)(slot_size(CLASSES - 1) - 1);
+	arena.region_shift = 0;
+	while ((size_t)CLASSES << (arena.region_shift + 1) <= size)
+		arena.region_shift++;
+	arena.size = (uintptr_t)CLASSES << arena.region_shift;
+}
+
+void stack_init(void)
+{
+	page_size = (size_t)sysconf(_SC_PAGESIZE);
+	reserve();
+	for (unsigned i = 0; i < CLASSES; i++) {
+		region[i].base = arena.base + ((uintptr_t)i << arena.region_shift);
+		region[i].room = ((size_t)1 << arena.region_shift) / slot_size(i);
+		region[i].free_tail = &region[i].free;
+	}
+	/* LeakSanitizer reads all mapped memory, and trusts /proc/self/maps */
+	guards = !SANITIZED && guard_works() ? GUARD_MADVISE : GUARD_MPROTECT;
+	atomic_store(&guards_left, max_map_count() / 2 - 1000);
+}
+
+static struct g *slot_record(unsigned class, size_t i)
+{
+	return (struct g *)(region[class].base + (i + 1) * slot_size(class) - RECORD);
+}
+
+static char *slot_low(struct g *g)
+{
+	return (char *)g + RECORD - slot_size(g->class);
+}
+
+/* Where there are no guards left to have, sched_park's check has to do. */
+static void guard(char *low)
+{
+	if (guards == GUARD_MADVISE && !madvise(low, page_size, MADV_GUARD_INSTALL))
+		return;
+	if (atomic_fetch_sub(&guards_left, 2) >= 2 &&
+	    !mprotect(low, page_size, PROT_NONE))
+		return;
+	atomic_store(&guards_left, 0);
+}
+
+/* Opens a slab of slots; the region's lock is held. */
+static void open_slab(unsigned class)
+{
+	struct region *r = &region[class];
+	size_t size = slot_size(class), n = class == 0 ? SLAB : 1, first = r->open;
+	char *p = (char *)r->base + first * size;
+
+	if (first + n > r->room)
+		die("no address space for more than %zu stacks of %zu KiB", r->room,
+		    size >> 10);
+	if (mprotect(p, n * size, PROT_READ | PROT_WRITE))
+		die("cannot get memory for stacks after %zu of them: %s", first,
+		    strerror(errno));
+	madvise(p, n * size, MADV_NOHUGEPAGE);
+	san_add_root(p, n * size);
+	for (size_t i = 0; i < n; i++)
+		guard(p + i * size);
+	/* release: pairs with the acquire in stack_each */
+	atomic_store_explicit(&r->open, first + n, memory_order_release);
+}
+
+/*
+ * The pool hands out slots that were never used in order, one by one, and does not
+ * touch their memory: only a goroutine that runs costs a page.
+ */
+static size_t fresh[CLASSES];		/* first never-used slot; under the lock */
+
+static struct g *take_fresh(unsigned class)
+{
+	struct region *r = &region[class];
+	struct g *g;
+
+	if (fresh[class] == r->open)
+		open_slab(class);
+	g = slot_record(class, fresh[class]++);
+	g->class = (uint8_t)class;
+	g->stack_lo = slot_low(g) + page_size;
+	san_fiber_create(g);
+	return g;
+}
+
+static struct g *refill(struct worker *w, unsigned class)
+{
+	struct region *r = &region[class];
+	struct g *g;
+
+	lock(&r->lock);
+	g = r->free;
+	if (g && r->nfree > SAN_KEEP_FREE) {
+		int n = 0;
+
+		for (; n < KEEP_STACKS / 2 && r->nfree > SAN_KEEP_FREE; n++) {
+			struct g *one = r->free;
+
+			r->free = one->link;
+			if (!r->free)
+				r->free_tail = &r->free;
+			r->nfree--;
+			one->link = w->stacks[class];
+			w->stacks[class] = one;
+			w->nstacks[class]++;
+			if (SAN_KEEP_FREE)
+				break;
+		}
+		g = w->stacks[class];
+		w->stacks[class] = g->link;
+		w->nstacks[class]--;
+	} else
+		g = take_fresh(class);
+	unlock(&r->lock);
+	return g;
+}
+
+struct g *stack_get(struct worker *w, unsigned class)
+{
+	struct g *g = w->stacks[class];
+
+	if (unlikely(!g))
+		return refill(w, class);
+	w->stacks[class] = g->link;
+	w->nstacks[class]--;
+	return g;
+}
+
+/* What lies below the top page of a cold stack goes back to the system. */
+static void trim(struct g *g)
+{
+	char *low = g->stack_lo, *top = (char *)((uintptr_t)g & ~(page_size - 1));
+
+	if (!SANITIZED)
+		madvise(low, (size_t)(top - low), MADV_DONTNEED);
+}
+
+static void spill(struct worker *w, unsigned class, int n)
+{
+	struct region *r = &region[class];
+
+	lock(&r->lock);
+	while (n-- > 0) {
+		struct g *g = w->stacks[class];
+
+		w->stacks[class] = g->link;
+		w->nstacks[class]--;
+		g->link = NULL;
+		*r->free_tail = g;
+		r->free_tail = &g->link;
+		r->nfree++;
+	}
+	unlock(&r->lock);
+}
+
+void stack_put(struct worker *w, struct g *g)
+{
+	unsigned class = g->class;
+
+	g->link = w->stacks[class];
+	w->stacks[class] = g;
+	if (++w->nstacks[class] <= (SAN_KEEP_FREE ? 0 : KEEP_STACKS))
+		return;
+	if (class)
+		trim(g);
+	spill(w, class, SAN_KEEP_FREE ? w->nstacks[class] : KEEP_STACKS / 2);
+}
+
+void stack_each(void (*f)(struct g *, void *), void *arg)
+{
+	for (unsigned class = 0; class < CLASSES; class++) {
+		size_t n;
+
+		lock(&region[class].lock);
+		n = fresh[class];
+		unlock(&region[class].lock);
+		for (size_t i = 0; i < n; i++)
+			f(slot_record(class, i), arg);
+	}
+}
+
+struct g *stack_owner(uintptr_t addr)
+{
+	uintptr_t off = addr - arena.base;
+	unsigned class;
+
+	if (off >= arena.size)
+		return NULL;
+	class = (unsigned)(off >> arena.region_shift);
+	off -= (uintptr_t)class << arena.region_shift;
+	return slot_record(class, off / slot_size(class));
+}

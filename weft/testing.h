@@ -1,0 +1,124 @@
+/*
+ * testing.h - tests and benchmarks for code that uses goroutines
+ *
+ *	TEST(CloseWakesReceivers)
+ *	{
+ *		weft_chan(int) c = weft_make(int, 0);
+ *		int v = 7;
+ *
+ *		weft_go(close_it, c);
+ *		CHECK(!weft_recv(c, &v));
+ *		CHECK_EQ(v, 0);
+ *		weft_free(c);
+ *	}
+ *
+ *	BENCH(PingPong)
+ *	{
+ *		while (weft_loop(b))
+ *			round_trip();
+ *	}
+ *
+ * Tests register themselves; link with -lweft-testing -lweft, which brings the
+ * main, and run the program with -help.  Every test runs in its own goroutine.
+ * It fails if it leaves a goroutine, a channel, a context, a timer or a
+ * descriptor behind, or if everything in it blocks for good; the report shows
+ * where each came from.
+ */
+#ifndef WEFT_TESTING_H
+#define WEFT_TESTING_H
+
+#include "weft.h"
+
+typedef struct weft_t weft_t;		/* a running test      */
+typedef struct weft_b weft_b;		/* a running benchmark */
+
+struct weft_test {
+	/* for TEST(name, .option = value) */
+	bool	parallel;		/* may run beside other parallel tests */
+	bool	leaks;			/* leaving things behind is allowed    */
+	int64_t	timeout;		/* real time, ns; 0: the -timeout flag */
+	/* filled in by TEST and BENCH */
+	const char *name, *file;
+	int	line;
+	void	(*test)(weft_t *);
+	void	(*bench)(weft_b *);
+	struct weft_test *next;
+};
+
+#define TEST(id, ...)	WEFT_TEST_(id, test, weft_t *t, "Test" #id, ##__VA_ARGS__)
+#define BENCH(id, ...)	WEFT_TEST_(id, bench, weft_b *b, "Benchmark" #id, ##__VA_ARGS__)
+
+/*
+ * CHECK records a failure and goes on; REQUIRE also ends the calling goroutine.
+ * Any goroutine that descends from the test may use them.
+ */
+#define CHECK(cond)		weft_check_((cond), #cond, __FILE__, __LINE__)
+#define REQUIRE(cond)		weft_require_((cond), #cond, __FILE__, __LINE__)
+#define CHECK_EQ(got, want)	weft_check_eq_((intptr_t)(got), (intptr_t)(want), \
+				    #got, #want, __FILE__, __LINE__)
+#define CHECK_STR(got, want)	weft_check_str_((got), (want), #got, __FILE__, __LINE__)
+
+#define weft_logf(...)		weft_logf_(__FILE__, __LINE__, __VA_ARGS__)
+#define weft_skip(why)		weft_skip_(__FILE__, __LINE__, why) /* ends the test */
+void	weft_cleanup(void (*f)(void *), void *arg);	/* after the test, last first */
+const char *weft_tempdir(void);		/* removed with what is in it after the test  */
+bool	weft_short(void);		/* -short was given                           */
+
+/*
+ * weft_run(t, name, f, args...) runs f(t, args...) as a sub-test, waits for it,
+ * and says whether it passed.  (The function weft_run of weft.h is still there,
+ * as (weft_run)(fn, argc, argv).)
+ */
+#define weft_run(t, name, f, ...)	WEFT_RUN_(t, name, f, ##__VA_ARGS__)
+
+/* Inside a benchmark. */
+bool	weft_loop(weft_b *b);	/* timed: everything inside the while */
+int64_t	weft_loops(weft_b *b);	/* instead: how often to do it; sets the timer going */
+void	weft_bytes(weft_b *b, int64_t per_op);			/* adds MB/s */
+void	weft_metric(weft_b *b, double value, const char *unit);	/* "p99-ns/op" */
+void	weft_reset_timer(weft_b *b);	/* what came before is not counted */
+void	weft_stop_timer(weft_b *b);
+void	weft_start_timer(weft_b *b);
+
+/* Runs every registered test as the command line says; returns the exit status. */
+int	weft_test_main(int argc, char **argv);
+
+/* The machinery. */
+void	weft_register_(struct weft_test *test);
+bool	weft_check_(bool ok, const char *cond, const char *file, int line);
+void	weft_require_(bool ok, const char *cond, const char *file, int line);
+bool	weft_check_eq_(intptr_t got, intptr_t want, const char *gots,
+	    const char *wants, const char *file, int line);
+bool	weft_check_str_(const char *got, const char *want, const char *gots,
+	    const char *file, int line);
+void	weft_logf_(const char *file, int line, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+void	weft_skip_(const char *file, int line, const char *why)
+	    __attribute__((noreturn));
+bool	weft_subtest_(weft_t *t, const char *name, weft_entry_ *f,
+	    const intptr_t words[6], const struct weft_site *site);
+
+#define WEFT_TEST_(id, kind, param, label, ...)				\
+	static void weft_##kind##_##id(param);				\
+	__attribute__((constructor)) static void weft_add_##kind##_##id(void) \
+	{								\
+		static struct weft_test self = { __VA_ARGS__ };		\
+		self.name = label;					\
+		self.file = __FILE__;					\
+		self.line = __LINE__;					\
+		self.kind = weft_##kind##_##id;				\
+		weft_register_(&self);					\
+	}								\
+	static void weft_##kind##_##id(__attribute__((unused)) param)
+
+#define WEFT_RUN_(t, subname, f, ...) __extension__ ({			\
+	_Static_assert(__builtin_types_compatible_p(__typeof__(*(f)), weft_entry_), \
+	    "weft_run: the function must return void and take only int, long or pointers"); \
+	weft_t *weft_t_ = (t);						\
+	WEFT_STRICT_ if (0) (f)(weft_t_, ##__VA_ARGS__); WEFT_END_	\
+	static const struct weft_site weft_site_ = { #f, __FILE__, __LINE__ }; \
+	weft_subtest_(weft_t_, subname, (weft_entry_ *)(f), (const intptr_t[6]){ \
+	    (intptr_t)weft_t_, WEFT_MAP_(WEFT_WORD_, ##__VA_ARGS__) }, &weft_site_); \
+})
+
+#endif

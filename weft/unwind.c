@@ -1,0 +1,324 @@
+/*
+ * unwind.c - stack traces of running and sleeping goroutines; see unwind.h
+ *
+ * A sleeping goroutine may be woken while we look.  So its stack is copied, and the
+ * copy thrown away unless the goroutine slept before and after; what in the copy
+ * points into the stack is moved along, for frames that are found through a frame
+ * pointer.  Signed return addresses do not survive that: where the processor signs
+ * (AArch64 with PAC) the stack is read in place, and each step looks whether the
+ * goroutine still sleeps.
+ *
+ * A running one is asked by a signal.  One request exists at a time, in static
+ * memory, since an answer may come long after we stopped waiting for it.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE			/* the registers' names in ucontext.h */
+#endif
+#include "unwind.h"
+
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include "pages.h"
+#include "worker.h"
+
+#if defined(__x86_64__)
+enum { SAVED = 56, RETURN = 6 };	/* what swap pushes; where the address is */
+#define CONTEXT_PC(u)	((uintptr_t)(u)->uc_mcontext.gregs[REG_RIP])
+#define CONTEXT_SP(u)	((uintptr_t)(u)->uc_mcontext.gregs[REG_RSP])
+#else
+enum { SAVED = 160, RETURN = 11 };
+#define CONTEXT_PC(u)	((uintptr_t)(u)->uc_mcontext.pc)
+#define CONTEXT_SP(u)	((uintptr_t)(u)->uc_mcontext.sp)
+#endif
+
+void	unwind_from(void *sp, void (*f)(void *), void *arg);
+void	swap_entry(void);
+
+/* libgcc's */
+struct dwarf_eh_bases { void *tbase, *dbase, *func; };
+const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases);
+
+struct trace {
+	void		**pcs;
+	size_t		  n, max;
+	size_t		  skip;		/* frames to leave out, from first on */
+	uintptr_t	  first;	/* begin at this pc; 0: any           */
+	uintptr_t	  lo, hi;	/* the stack's bounds                 */
+	struct g	 *g;		/* stop when it wakes; may be NULL    */
+	uint64_t	  sleep;	/* its sleep_word                     */
+};
+
+/* Equal before and after: it did not run in between.  0: it runs. */
+static uint64_t sleep_word(struct g *g)
+{
+	struct worker *w = g->w;
+	uint64_t word = atomic_load(&g->park.word);
+	int status = atomic_load(&g->status);
+
+	if (status == G_WAITING)
+		return (word & PARK_STATE) == PARK_PARKED ? word & ~(uint64_t)PARK_CLAIMED : 0;
+	/* ready: saved unless its worker is still on its stack */
+	if (status != G_RUNNABLE || !w || atomic_load(&w->running) == g)
+		return 0;
+	return word | PARK_READY;
+}
+
+static _Unwind_Reason_Code add_frame(struct _Unwind_Context *ctx, void *arg)
+{
+	struct trace *t = arg;
+	int exact = 0;
+	uintptr_t pc = _Unwind_GetIPInfo(ctx, &exact);
+	uintptr_t sp = _Unwind_GetCFA(ctx);
+
+	if (sp < t->lo || sp > t->hi)	/* our own frames, or lost */
+		return t->n ? _URC_END_OF_STACK : _URC_NO_REASON;
+	if (t->g && sleep_word(t->g) != t->sleep)
+		return _URC_END_OF_STACK;
+	if (t->first && pc != t->first)
+		return _URC_NO_REASON;
+	t->first = 0;
+	if (t->skip) {
+		t->skip--;
+		return _URC_NO_REASON;
+	}
+	if (!pc || t->n == t->max)
+		return _URC_END_OF_STACK;
+	t->pcs[t->n++] = (void *)(pc + (uintptr_t)exact);
+	return _URC_NO_REASON;
+}
+
+static void walk(void *trace)
+{
+	_Unwind_Backtrace(add_frame, trace);
+}
+
+__attribute__((noinline)) size_t unwind_self(void **pcs, size_t max, size_t skip)
+{
+	struct trace t = { .pcs = pcs, .max = max, .skip = skip, .hi = UINTPTR_MAX,
+	    .first = (uintptr_t)CALLER };
+
+	walk(&t);
+	return t.n;
+}
+
+/*
+ * Sleepers
+ */
+static bool signs_addresses(void)
+{
+#ifdef HWCAP_PACA
+	return getauxval(AT_HWCAP) & HWCAP_PACA;
+#else
+	return false;
+#endif
+}
+
+/* Reads what other code considers out of bounds, or is writing. */
+__attribute__((no_sanitize("address", "thread")))
+static void move_stack(uintptr_t *to, const uintptr_t *from, size_t size)
+{
+	for (size_t i = 0; i < size / sizeof *to; i++) {
+		uintptr_t word = from[i];
+
+		to[i] = word - (uintptr_t)from <= size ?
+		    word - (uintptr_t)from + (uintptr_t)to : word;
+	}
+}
+
+/*
+ * It has begun, and swap's caller has a table: the unwinder would look at the code
+ * at an address without one.  At swap_entry - 1 lies somebody else's.
+ */
+__attribute__((no_sanitize("address", "thread")))
+static bool can_walk(const uintptr_t *sp)
+{
+	struct dwarf_eh_bases bases;
+	uintptr_t pc = sp[RETURN];
+
+	return pc && pc != (uintptr_t)swap_entry && _Unwind_Find_FDE((void *)(pc - 1), &bases);
+}
+
+static size_t unwind_in_place(struct trace *t, struct g *g, uintptr_t sp)
+{
+	t->g = g;
+	t->lo = sp;
+	t->hi = (uintptr_t)g;
+	if (can_walk((uintptr_t *)sp))
+		unwind_from((void *)sp, walk, t);
+	return t->n;
+}
+
+static size_t unwind_copy(struct trace *t, struct g *g, uintptr_t sp)
+{
+	size_t size = (uintptr_t)g - sp;
+	uintptr_t *copy = pages(size);
+
+	if (!copy)
+		return 0;
+	t->lo = (uintptr_t)copy;
+	t->hi = t->lo + size;
+	move_stack(copy, (uintptr_t *)sp, size);
+	atomic_thread_fence(memory_order_acquire);	/* read first, then ask again */
+	if (sleep_word(g) == t->sleep && (uintptr_t)g->sp == sp && can_walk(copy))
+		unwind_from(copy, walk, t);
+	munmap(copy, size);
+	return t->n;
+}
+
+size_t unwind_parked(struct g *g, void **pcs, size_t max)
+{
+	struct trace t = { .pcs = pcs, .max = max, .sleep = sleep_word(g) };
+	uintptr_t sp = (uintptr_t)g->sp;
+
+	if (!t.sleep || g->kind != KIND_GOROUTINE || sp % sizeof sp ||
+	    sp < (uintptr_t)g->stack_lo || sp > (uintptr_t)g - SAVED)
+		return 0;
+	return signs_addresses() ? unwind_in_place(&t, g, sp) : unwind_copy(&t, g, sp);
+}
+
+/*
+ * Other threads
+ */
+enum { IDLE, ASKED, BUSY, DONE, STATES };
+static struct {
+	_Atomic unsigned   lock;	/* one asks at a time                      */
+	_Atomic uint64_t   state;	/* tid * STATES + IDLE, ASKED, ...         */
+	uintptr_t	   lo, hi;	/* the asker's, then the handler's, by state */
+	size_t		   n;
+	void		  *pcs[64];
+} request;
+static struct sigaction previous;
+static bool ready;
+
+static uint64_t asked(pid_t tid) { return (uint64_t)tid * STATES + ASKED; }
+
+static void answer(ucontext_t *u)
+{
+	struct trace t = { .pcs = request.pcs, .max = sizeof request.pcs / sizeof *request.pcs,
+	    .first = CONTEXT_PC(u), .hi = UINTPTR_MAX };
+
+	if (CONTEXT_SP(u) >= request.lo && CONTEXT_SP(u) <= request.hi)
+		walk(&t);
+	request.n = t.n;
+}
+
+static void pass_on(int sig, siginfo_t *info, void *context)
+{
+	if (previous.sa_flags & SA_SIGINFO)
+		previous.sa_sigaction(sig, info, context);
+	else if (previous.sa_handler != SIG_IGN && previous.sa_handler != SIG_DFL)
+		previous.sa_handler(sig);
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	uint64_t mine = asked((pid_t)syscall(SYS_gettid));
+
+	/* acquire: pairs with ask; release: the asker may not take it back */
+	if (!atomic_compare_exchange_strong(&request.state, &mine, BUSY)) {
+		pass_on(sig, info, context);
+		return;
+	}
+	answer(context);
+	/* release: pairs with the acquire in answered */
+	atomic_store_explicit(&request.state, DONE, memory_order_release);
+}
+
+void unwind_init(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_signal,
+	    .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+	void *pc;
+
+	if (ready)
+		return;
+	unwind_self(&pc, 1, 0);		/* the unwinder prepares itself, not in a handler */
+	sigemptyset(&sa.sa_mask);
+	ready = !sigaction(SIGURG, &sa, &previous);
+}
+
+/* Waits up to 100 ms. */
+static bool answered(void)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (atomic_load_explicit(&request.state, memory_order_acquire) == DONE)
+			return true;
+		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+	}
+	return false;
+}
+
+/* Under request.lock. */
+static size_t ask(pid_t tid, void **pcs, size_t max)
+{
+	uint64_t state = asked(tid);
+	size_t n;
+
+	atomic_store(&request.state, state);
+	if (syscall(SYS_tgkill, getpid(), tid, SIGURG)) {
+		atomic_store(&request.state, IDLE);
+		return 0;
+	}
+	/* A handler that has begun cannot be called off, and owns the request. */
+	if (!answered() && (atomic_compare_exchange_strong(&request.state, &state, IDLE) ||
+	    !answered()))
+		return 0;
+	n = request.n < max ? request.n : max;
+	for (size_t i = 0; i < n; i++)
+		pcs[i] = request.pcs[i];
+	return n;
+}
+
+static bool begin(void)
+{
+	for (int ms = 0; ms < 100; ms++) {
+		if (trylock(&request.lock))
+			return true;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	return false;
+}
+
+static size_t ask_within(pid_t tid, uintptr_t lo, uintptr_t hi, void **pcs, size_t max)
+{
+	size_t n = 0;
+
+	if (!ready || tid <= 0 || !begin())
+		return 0;
+	if (atomic_load(&request.state) != BUSY) {
+		request.lo = lo;
+		request.hi = hi;
+		n = ask(tid, pcs, max);
+	}
+	unlock(&request.lock);
+	return n;
+}
+
+size_t unwind_thread(pid_t tid, void **pcs, size_t max)
+{
+	return ask_within(tid, 0, UINTPTR_MAX, pcs, max);
+}
+
+/* From a fault handler on this thread's other stack: g may have overflowed its own. */
+static size_t unwind_below(struct g *g, void **pcs, size_t max)
+{
+	enum { OVERFLOW = 65536 };
+	struct trace t = { .pcs = pcs, .max = max,
+	    .lo = (uintptr_t)g->stack_lo - OVERFLOW, .hi = (uintptr_t)g };
+
+	walk(&t);
+	return t.n;
+}
+
+size_t unwind_running(struct g *g, pid_t tid, void **pcs, size_t max)
+{
+	if (tid == (pid_t)syscall(SYS_gettid))
+		return unwind_below(g, pcs, max);
+	return ask_within(tid, (uintptr_t)g->stack_lo, (uintptr_t)g, pcs, max);
+}

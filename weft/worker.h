@@ -1,0 +1,129 @@
+/*
+ * worker.h - private: a worker, and what all workers share
+ *
+ * A worker is in one of four places: running goroutines, searching for some,
+ * asleep (in sched.idle), or spare.  active counts those that are not spare, stuck
+ * those that a spare stands in for; active - stuck never stays above procs.
+ *
+ * Fields without a note belong to the worker's own thread.
+ */
+#ifndef WEFT_WORKER_H
+#define WEFT_WORKER_H
+
+#include "debug.h"
+#include "runtime.h"
+
+enum { MAX_WORKERS = 1024, KEEP_STACKS = 64, KEEP_TASKS = 512, TICK = 61 };
+
+struct worker {
+	struct runq	  q;
+	/* the item to run next; thieves take it by CAS once it is stale */
+	_Atomic uintptr_t next __attribute__((aligned(64)));
+	_Atomic uint32_t  tick;		/* switches so far; read by thieves and the monitor */
+	uint32_t	  streak;	/* times in a row that next was used */
+	_Atomic(struct g *) running;	/* for reports and the monitor */
+	void		(*after)(struct worker *, struct g *); /* to do on the next stack */
+	struct g	 *after_g;
+	struct rand	  rand;
+	struct task	 *tasks;	/* free ones */
+	int		  ntasks;
+	struct g	 *stacks[CLASSES];	/* hot ones */
+	int		  nstacks[CLASSES];
+	int64_t		  next_id, last_id;	/* goroutine numbers in stock */
+	int64_t		  polled;	/* when own descriptors were last looked at */
+
+	_Atomic unsigned  timer_lock __attribute__((aligned(64)));
+	struct heap	  timers;	/* under timer_lock */
+	_Atomic int64_t	  timer_next;	/* the earliest, INT64_MAX: none */
+	int		  epfd;
+
+	_Atomic uint32_t  woken __attribute__((aligned(64)));	/* futex */
+	_Atomic bool	  relieved;	/* a spare stands in for it */
+	_Atomic bool	  blocking;	/* between weft_enter_blocking and leave */
+	_Atomic bool	  spare;
+	bool		  searching;
+	bool		  idle;		/* under sched.lock: in sched.idle */
+	uint32_t	  seen_tick;	/* the monitor's */
+	int		  index;
+	pthread_t	  thread;
+	_Atomic pid_t	  tid;
+	struct weft_stats stats;	/* own counts, read by others without care */
+	int64_t		  ended;
+	struct g	  sched;	/* record of the thread's own stack */
+};
+
+struct sched {
+	int		  procs;
+	_Atomic int64_t	  coarse __attribute__((aligned(64))); /* the time, 10 ms old at most */
+	int		  root;		/* epoll of all workers' epolls and of kick */
+	int		  kick;		/* eventfd that wakes the pollster */
+	_Atomic int	  nworkers;	/* entries of worker[] in use, spare ones too */
+	struct worker	 *worker[MAX_WORKERS];
+
+	_Atomic unsigned  lock __attribute__((aligned(64)));
+	uintptr_t	 *global;	/* ring of items; under lock */
+	size_t		  global_head, global_room;
+	struct worker	 *idle[MAX_WORKERS];	/* under lock */
+	struct worker	 *spares[MAX_WORKERS];	/* under lock */
+	int		  nspares;
+	struct task	 *tasks;	/* free ones, under lock */
+	_Atomic size_t	  nglobal __attribute__((aligned(64)));
+	_Atomic int	  nidle, searching, active, stuck;
+	_Atomic(struct worker *) pollster;	/* sleeps, or is about to, in epoll */
+	_Atomic int64_t	  poll_until;		/* when it wakes by itself */
+	_Atomic int64_t	  ids;
+	_Atomic int	  polling;		/* goroutines that wait for descriptors */
+	_Atomic uint32_t  monitor;		/* futex: 1 awake, 0 asleep */
+	_Atomic int64_t	  foreign_spawned;
+	_Atomic int	  runs;			/* threads that wait in weft_run */
+	_Atomic bool	  started;
+	_Atomic bool	  forked;
+};
+extern struct sched sched;
+
+int64_t	clock_now(void);
+
+/* stack.c */
+void	stack_init(void);
+struct g *stack_get(struct worker *w, unsigned class);
+void	stack_put(struct worker *w, struct g *g);
+unsigned stack_class(size_t bytes);
+/* Every record ever used, in no order; f is called without any lock. */
+void	stack_each(void (*f)(struct g *, void *), void *arg);
+/* The slot that an address in the arena belongs to, or NULL; for the fault handler. */
+struct g *stack_owner(uintptr_t addr);
+void	stack_overflow_init(void);	/* once per thread that runs goroutines */
+
+/* task.c */
+struct task *task_get(struct worker *w);
+void	task_put(struct worker *w, struct task *t);
+void	task_each(void (*f)(struct task *, void *), void *arg);
+
+/* timer.c */
+void	timer_add(struct timer *t, int64_t when);
+bool	timer_del(struct timer *t);	/* true: it had not fired */
+bool	timer_run(struct worker *w, int64_t now);	/* fires what is due in w's heap */
+int64_t	timer_bucket(int64_t now, int64_t when);
+
+/* poll_epoll.c */
+int	poll_new(void);				/* a worker's epoll descriptor, or -errno */
+void	poll_free(int epfd);
+void	poll_init(void);
+bool	poll_look(struct worker *w);		/* does not wait; true: something is ready */
+void	poll_sleep(struct worker *w, int64_t until);	/* the pollster */
+void	poll_kick(void);
+
+/* sched.c */
+void	sched_start(void);
+void	sched_no_monitor(void);
+void	sched_queue(struct worker *w, uintptr_t item);	/* at the tail */
+void	sched_wake_one(void);
+void	sched_die_unless_running(const char *call);
+void	monitor_start(void);
+void	monitor_wake(void);
+bool	sched_relieve(void);		/* wakes or starts a worker beyond procs */
+
+static inline uintptr_t item_g(struct g *g) { return (uintptr_t)g; }
+static inline uintptr_t item_task(struct task *t) { return (uintptr_t)t | 1; }
+
+#endif
