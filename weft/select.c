@@ -184,11 +184,12 @@ static int wait_cases(struct weft_case *k, struct node *nodes, size_t n, int tim
 
 	for (;;) {
 		uint32_t gen = park_begin(&g->park);
-		size_t queued = enqueue(g, gen, k, nodes, n);
+		size_t queued;
 		struct node *node;
 		int got;
 
-		g->woken = NULL;
+		g->woken = NULL;	/* before anyone can find us */
+		queued = enqueue(g, gen, k, nodes, n);
 		if (queued < n && park_cancel(&g->park)) {
 			dequeue(k, nodes, queued, NULL);
 			park_end(&g->park);

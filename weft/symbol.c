@@ -24,6 +24,7 @@
 #include "dwarf.h"
 #include "lock.h"
 #include "pages.h"
+#include "sanitize.h"
 
 struct module {
 	struct module	*next;
@@ -239,8 +240,10 @@ static struct module *module_of(uintptr_t pc)
 static bool enter(void)
 {
 	for (int ms = 0; ms < 1000; ms++) {
-		if (trylock(&busy))
+		if (trylock(&busy)) {
+			san_acquire(&busy);	/* it watches our memcpy and strcmp */
 			return true;
+		}
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
 	return false;
@@ -278,6 +281,7 @@ bool symbol_find(uintptr_t pc, struct symbol *out)
 	if (!enter())
 		return false;
 	found = find(pc, out);
+	san_release(&busy);
 	unlock(&busy);
 	return found;
 }

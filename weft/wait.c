@@ -70,7 +70,6 @@ int waitq_sleep(struct node *n, _Atomic unsigned *l, weft_ctx *ctx, enum reason 
 	struct g *g = n->g;
 	struct node quit = { .g = g, .gen = n->gen, .shared = true };
 
-	g->woken = NULL;
 	if (done && !watch(done, &quit)) {
 		lock(l);
 		waitq_remove(n);
@@ -104,6 +103,7 @@ void waitq_join(struct waitq *q, struct node *n, weft_ctx *ctx, bool front)
 	n->g = self();
 	n->shared = ctx != NULL;
 	n->ok = false;
+	n->g->woken = NULL;		/* before anyone can find us */
 	n->gen = park_begin(&n->g->park);
 	if (front)
 		waitq_push_front(q, n);

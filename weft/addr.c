@@ -1,0 +1,143 @@
+/* addr.c - addresses as text; see addr.h */
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+static int parse_unix(const char *path, struct addr *a)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&a->sa;
+	size_t n = strlen(path);
+
+	if (!n || n >= sizeof un->sun_path)
+		return n ? -ENAMETOOLONG : -EINVAL;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, n);
+	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	if (path[0] == '@')
+		un->sun_path[0] = '\0';		/* the abstract space: no file */
+	else
+		a->len++;
+	a->type = SOCK_STREAM;
+	return 0;
+}
+
+/* "[::1]:53" or "host:53" into its two halves. */
+static int split(const char *text, char *host, size_t room, const char **port)
+{
+	const char *colon = strrchr(text, ':'), *end = colon;
+
+	if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+		return -EINVAL;
+	if (text[0] == '[') {
+		if (end == text || end[-1] != ']')
+			return -EINVAL;
+		text++;
+		end--;
+	} else if (memchr(text, ':', (size_t)(colon - text)))
+		return -EINVAL;
+	if ((size_t)(end - text) >= room)
+		return -EINVAL;
+	memcpy(host, text, (size_t)(end - text));
+	host[end - text] = '\0';
+	*port = colon + 1;
+	return strlen(*port) > 5 ? -EINVAL : 0;
+}
+
+static int lookup(const char *host, const char *port, int flags, struct addr *a)
+{
+	struct addrinfo hints = { .ai_socktype = a->type,
+	    .ai_flags = flags | AI_NUMERICSERV | (*host ? 0 : AI_PASSIVE) };
+	struct addrinfo *list;
+
+	if (getaddrinfo(*host ? host : NULL, port, &hints, &list))
+		return -EHOSTUNREACH;
+	memcpy(&a->sa, list->ai_addr, list->ai_addrlen);
+	a->len = list->ai_addrlen;
+	freeaddrinfo(list);
+	return 0;
+}
+
+int addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *a)
+{
+	char host[256];
+	const char *port;
+	int err = weft_err(ctx);
+
+	memset(a, 0, sizeof *a);
+	if (err)
+		return err;
+	if (!strncmp(text, "unix:", 5))
+		return type == SOCK_DGRAM ? -EINVAL : parse_unix(text + 5, a);
+	if (!strncmp(text, "tcp://", 6))
+		a->type = SOCK_STREAM;
+	else if (!strncmp(text, "udp://", 6))
+		a->type = SOCK_DGRAM;
+	if (!a->type || (type && type != a->type))
+		return -EINVAL;
+	err = split(text + 6, host, sizeof host, &port);
+	if (err || strtol(port, NULL, 10) > 65535)
+		return -EINVAL;
+	if (!lookup(host, port, AI_NUMERICHOST, a))
+		return 0;
+	weft_enter_blocking();
+	err = lookup(host, port, 0, a);
+	weft_leave_blocking();
+	return err ? err : weft_err(ctx);
+}
+
+void addr_format(const struct sockaddr *sa, socklen_t len, int type, char *out)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+	const struct sockaddr_un *un = (const struct sockaddr_un *)sa;
+	const char *scheme = type == SOCK_DGRAM ? "udp" : "tcp";
+	char host[INET6_ADDRSTRLEN];
+	int n;
+
+	out[0] = '\0';
+	switch (sa->sa_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+		snprintf(out, WEFT_ADDR_MAX, "%s://%s:%u", scheme, host,
+		    ntohs(in->sin_port));
+		break;
+	case AF_INET6:
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+		snprintf(out, WEFT_ADDR_MAX, "%s://[%s]:%u", scheme, host,
+		    ntohs(in6->sin6_port));
+		break;
+	case AF_UNIX:
+		n = (int)len - (int)offsetof(struct sockaddr_un, sun_path);
+		if (n > 0 && !un->sun_path[0])
+			snprintf(out, WEFT_ADDR_MAX, "unix:@%.*s", n - 1, un->sun_path + 1);
+		else if (n > 0)
+			snprintf(out, WEFT_ADDR_MAX, "unix:%.*s", n, un->sun_path);
+		break;
+	}
+}
+
+void addr_format_local(int fd, int type, char *out)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
+	out[0] = '\0';
+	if (!getsockname(fd, (struct sockaddr *)&sa, &len))
+		addr_format((struct sockaddr *)&sa, len, type, out);
+}
+
+void addr_format_remote(int fd, int type, char *out)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
+	out[0] = '\0';
+	if (!getpeername(fd, (struct sockaddr *)&sa, &len))
+		addr_format((struct sockaddr *)&sa, len, type, out);
+}

@@ -1,0 +1,28 @@
+/*
+ * addr.h - private: addresses as text ("tcp://127.0.0.1:80", "unix:/run/x")
+ */
+#ifndef WEFT_ADDR_H
+#define WEFT_ADDR_H
+
+#include <sys/socket.h>
+
+#include "net.h"
+
+struct addr {
+	struct sockaddr_storage sa;
+	socklen_t	 len;
+	int		 type;		/* SOCK_STREAM or SOCK_DGRAM */
+};
+
+/*
+ * type is what the caller can use; 0: either.  May ask a name server, on this
+ * thread, between enter and leave blocking.  -EINVAL: not an address of that
+ * type; -EHOSTUNREACH: no such host; or ctx's error.
+ */
+int	addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out);
+/* Into WEFT_ADDR_MAX bytes; "" for what has no name. */
+void	addr_format(const struct sockaddr *sa, socklen_t len, int type, char *out);
+void	addr_format_local(int fd, int type, char *out);
+void	addr_format_remote(int fd, int type, char *out);
+
+#endif

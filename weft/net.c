@@ -1,0 +1,492 @@
+/*
+ * net.c - sockets on the netpoller
+ *
+ * A socket is non-blocking and registered once.  Each direction has a mutex, so
+ * that callers take turns, and the loop under it is always the same: try the
+ * system call, and on EAGAIN wait for an edge.  Closing marks the socket, wakes
+ * whoever waits, and frees it with the last user.
+ */
+#include "net.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "poll.h"
+#include "sync.h"
+#include "worker.h"
+
+enum { BACKLOG = 4096, BOTH = EPOLLIN | EPOLLOUT | EPOLLRDHUP };
+
+/* Shared by listeners and connections. */
+struct sock {
+	int		 fd;
+	struct pd	*pd;
+	_Atomic int	 refs;		/* the owner's, and one per call under way */
+	weft_mutex	 turn[2];	/* by direction */
+	struct track	 track;
+	char		 local[WEFT_ADDR_MAX], remote[WEFT_ADDR_MAX];
+	char		*path;		/* of a unix listener, to be removed; or NULL */
+};
+
+struct weft_listener { struct sock s; };
+struct weft_conn { struct sock s; };
+
+static void sock_put(struct sock *s)
+{
+	/* acq_rel: the last one sees what the others did */
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	pd_free(s->pd);
+	close(s->fd);
+	free(s->path);
+	free(s);
+}
+
+static void sock_get(struct sock *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+}
+
+/* Takes fd, also when it fails. */
+static int sock_new(int fd, const void *pc, struct sock **out)
+{
+	struct sock *s = xcalloc(1, sizeof *s);
+	int err = pd_open(fd, BOTH, false, &s->pd);
+
+	if (err) {
+		close(fd);
+		free(s);
+		return err;
+	}
+	s->fd = fd;
+	s->refs = 1;
+	track_add(&s->track, TRACK_FD, NULL, pc);
+	*out = s;
+	return 0;
+}
+
+static void sock_close(struct sock *s)
+{
+	if (!s)
+		return;
+	track_del(&s->track);
+	shutdown(s->fd, SHUT_RDWR);
+	pd_close(s->pd);
+	if (s->path)
+		unlink(s->path);
+	sock_put(s);
+}
+
+/* A turn in one direction: everything below runs between these two. */
+static int turn_begin(struct sock *s, enum dir dir, weft_ctx *ctx)
+{
+	int err = weft_err(ctx);
+
+	if (err)
+		return err;
+	sock_get(s);
+	err = weft_mutex_lock_ctx(ctx, &s->turn[dir]);
+	if (err)
+		sock_put(s);
+	return err;
+}
+
+static void turn_end(struct sock *s, enum dir dir)
+{
+	weft_mutex_unlock(&s->turn[dir]);
+	sock_put(s);
+}
+
+/* After a system call that returned -1: 0 to try again, or the error. */
+static int again(struct sock *s, enum dir dir, weft_ctx *ctx, const void *pc)
+{
+	int err = errno;
+
+	if (err == EINTR)
+		return 0;
+	if (err != EAGAIN)
+		return s->pd->closed ? -EBADF : -err;
+	return pd_wait(s->pd, dir, ctx, dir == DIR_READ ? WAIT_READ : WAIT_WRITE, pc);
+}
+
+/* ---- making sockets ---- */
+
+static int new_socket(const struct addr *a)
+{
+	int fd = socket(a->sa.ss_family, a->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void set(int fd, int level, int option)
+{
+	int one = 1;
+
+	setsockopt(fd, level, option, &one, sizeof one);	/* a wish, not a need */
+}
+
+static void name_ends(struct sock *s, int type)
+{
+	addr_format_local(s->fd, type, s->local);
+	addr_format_remote(s->fd, type, s->remote);
+}
+
+/* A socket left behind by a process that is gone may be replaced. */
+static int bind_unix(int fd, const struct addr *a)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+	int probe, err;
+
+	if (!bind(fd, (const struct sockaddr *)&a->sa, a->len))
+		return 0;
+	if (errno != EADDRINUSE || !un->sun_path[0])
+		return -errno;
+	probe = socket(AF_UNIX, a->type | SOCK_CLOEXEC, 0);
+	if (probe < 0)
+		return -errno;
+	err = connect(probe, (const struct sockaddr *)&a->sa, a->len) ? errno : 0;
+	close(probe);
+	if (err != ECONNREFUSED)
+		return -EADDRINUSE;
+	unlink(un->sun_path);
+	return bind(fd, (const struct sockaddr *)&a->sa, a->len) ? -errno : 0;
+}
+
+static int bind_addr(int fd, const struct addr *a)
+{
+	if (a->sa.ss_family == AF_UNIX)
+		return bind_unix(fd, a);
+	set(fd, SOL_SOCKET, SO_REUSEADDR);
+	return bind(fd, (const struct sockaddr *)&a->sa, a->len) ? -errno : 0;
+}
+
+static int bound(weft_ctx *ctx, const char *text, int type, const void *pc,
+    struct sock **out)
+{
+	struct addr a;
+	int fd, err = addr_resolve(ctx, text, type, &a);
+
+	if (err)
+		return err;
+	fd = new_socket(&a);
+	if (fd < 0)
+		return fd;
+	err = bind_addr(fd, &a);
+	if (!err && type == SOCK_STREAM && listen(fd, BACKLOG))
+		err = -errno;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	err = sock_new(fd, pc, out);
+	if (err)
+		return err;
+	name_ends(*out, type);
+	if (a.sa.ss_family == AF_UNIX && ((struct sockaddr_un *)&a.sa)->sun_path[0])
+		(*out)->path = xstrdup(((struct sockaddr_un *)&a.sa)->sun_path);
+	return 0;
+}
+
+int weft_listen(weft_ctx *ctx, const char *addr, weft_listener **out)
+{
+	struct sock *s;
+	int err = bound(ctx, addr, SOCK_STREAM, CALLER, &s);
+
+	if (!err)
+		*out = (weft_listener *)s;
+	return err;
+}
+
+int weft_listen_udp(weft_ctx *ctx, const char *addr, weft_conn **out)
+{
+	struct sock *s;
+	int err = bound(ctx, addr, SOCK_DGRAM, CALLER, &s);
+
+	if (!err)
+		*out = (weft_conn *)s;
+	return err;
+}
+
+static int conn_new(int fd, int type, const void *pc, weft_conn **out)
+{
+	struct sock *s;
+	int err = sock_new(fd, pc, &s);
+
+	if (err)
+		return err;
+	if (type == SOCK_STREAM)
+		set(fd, IPPROTO_TCP, TCP_NODELAY);
+	name_ends(s, type);
+	*out = (weft_conn *)s;
+	return 0;
+}
+
+int weft_accept(weft_ctx *ctx, weft_listener *l, weft_conn **out)
+{
+	struct sock *s = &l->s;
+	int fd = -1, err = turn_begin(s, DIR_READ, ctx);
+
+	if (err)
+		return err;
+	while (!err && (fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
+		err = again(s, DIR_READ, ctx, CALLER);
+		if (err == -ECONNABORTED)
+			err = 0;	/* that peer is gone; there are others */
+	}
+	turn_end(s, DIR_READ);
+	return err ? err : conn_new(fd, SOCK_STREAM, CALLER, out);
+}
+
+static int finish_connect(struct sock *s, weft_ctx *ctx, const void *pc)
+{
+	struct pollfd p = { s->fd, POLLOUT, 0 };
+	int error = 0, err = 0;
+	socklen_t len = sizeof error;
+
+	/* the edge of a socket not yet connecting may come first: look for ourselves */
+	while (!err && poll(&p, 1, 0) == 0)
+		err = pd_wait(s->pd, DIR_WRITE, ctx, WAIT_WRITE, pc);
+	if (!err && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len))
+		return -errno;
+	return err ? err : -error;
+}
+
+int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)
+{
+	struct addr a;
+	struct sock *s;
+	int fd, err = addr_resolve(ctx, addr, 0, &a);
+
+	if (err)
+		return err;
+	fd = new_socket(&a);
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (struct sockaddr *)&a.sa, a.len) && errno != EINPROGRESS &&
+	    errno != EINTR) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	err = conn_new(fd, a.type, CALLER, out);
+	if (err)
+		return err;
+	s = &(*out)->s;
+	err = finish_connect(s, ctx, CALLER);
+	if (err) {
+		sock_close(s);
+		return err;
+	}
+	name_ends(s, a.type);
+	return 0;
+}
+
+/* ---- reading and writing ---- */
+
+ssize_t weft_read(weft_ctx *ctx, weft_conn *c, void *buf, size_t n)
+{
+	struct sock *s = &c->s;
+	ssize_t got = -1;
+	int err = turn_begin(s, DIR_READ, ctx);
+
+	if (err)
+		return err;
+	while (!err && (got = recv(s->fd, buf, n, 0)) < 0)
+		err = again(s, DIR_READ, ctx, CALLER);
+	if (!err && got == 0 && s->pd->closed)
+		err = -EBADF;		/* our own close, not the peer's */
+	turn_end(s, DIR_READ);
+	return err ? err : got;
+}
+
+ssize_t weft_write(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n)
+{
+	struct iovec iov = { (void *)buf, n };
+
+	return weft_writev(ctx, c, &iov, 1);
+}
+
+/* Skips n written bytes. */
+static void advance(struct msghdr *m, size_t n)
+{
+	while (m->msg_iovlen && n >= m->msg_iov->iov_len) {
+		n -= m->msg_iov->iov_len;
+		m->msg_iov++;
+		m->msg_iovlen--;
+	}
+	if (m->msg_iovlen) {
+		m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + n;
+		m->msg_iov->iov_len -= n;
+	}
+}
+
+static int write_all(struct sock *s, weft_ctx *ctx, struct msghdr *m, size_t *total,
+    const void *pc)
+{
+	int err = 0;
+
+	/* an empty datagram is a datagram */
+	for (bool once = false; !err && (m->msg_iovlen || !once); once = true) {
+		ssize_t n = sendmsg(s->fd, m, MSG_NOSIGNAL);
+
+		if (n < 0) {
+			err = again(s, DIR_WRITE, ctx, pc);
+			continue;
+		}
+		*total += (size_t)n;
+		advance(m, (size_t)n);
+	}
+	return err;
+}
+
+enum { IOV_ROOM = 64 };
+
+ssize_t weft_writev(weft_ctx *ctx, weft_conn *c, const struct iovec *iov, int n)
+{
+	struct sock *s = &c->s;
+	struct iovec part[IOV_ROOM];
+	size_t total = 0;
+	int err = turn_begin(s, DIR_WRITE, ctx);
+
+	if (err)
+		return err;
+	do {
+		int k = n < IOV_ROOM ? n : IOV_ROOM;
+		struct msghdr m = { .msg_iov = part, .msg_iovlen = (size_t)k };
+
+		memcpy(part, iov, (size_t)k * sizeof *iov);
+		err = write_all(s, ctx, &m, &total, CALLER);
+		iov += k;
+		n -= k;
+	} while (!err && n > 0);
+	turn_end(s, DIR_WRITE);
+	return err ? err : (ssize_t)total;
+}
+
+ssize_t weft_recvfrom(weft_ctx *ctx, weft_conn *c, void *buf, size_t n, char *from)
+{
+	struct sock *s = &c->s;
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	ssize_t got = -1;
+	int err = turn_begin(s, DIR_READ, ctx);
+
+	if (err)
+		return err;
+	while (!err && (got = recvfrom(s->fd, buf, n, 0, (struct sockaddr *)&sa, &len)) < 0) {
+		err = again(s, DIR_READ, ctx, CALLER);
+		len = sizeof sa;
+	}
+	if (!err && s->pd->closed)
+		err = -EBADF;
+	turn_end(s, DIR_READ);
+	if (!err && from)
+		addr_format((struct sockaddr *)&sa, len, SOCK_DGRAM, from);
+	return err ? err : got;
+}
+
+ssize_t weft_sendto(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n, const char *to)
+{
+	struct sock *s = &c->s;
+	struct addr a;
+	ssize_t put = -1;
+	int err = addr_resolve(ctx, to, SOCK_DGRAM, &a);
+
+	if (!err)
+		err = turn_begin(s, DIR_WRITE, ctx);
+	if (err)
+		return err;
+	while (!err && (put = sendto(s->fd, buf, n, MSG_NOSIGNAL, (struct sockaddr *)&a.sa,
+	    a.len)) < 0)
+		err = again(s, DIR_WRITE, ctx, CALLER);
+	turn_end(s, DIR_WRITE);
+	return err ? err : put;
+}
+
+/* ---- the rest ---- */
+
+const char *weft_listener_addr(weft_listener *l)
+{
+	return l->s.local;
+}
+
+const char *weft_conn_local(weft_conn *c)
+{
+	return c->s.local;
+}
+
+const char *weft_conn_remote(weft_conn *c)
+{
+	return c->s.remote;
+}
+
+int weft_conn_fd(weft_conn *c)
+{
+	return c->s.fd;
+}
+
+int weft_close_write(weft_conn *c)
+{
+	return shutdown(c->s.fd, SHUT_WR) ? -errno : 0;
+}
+
+int weft_close_read(weft_conn *c)
+{
+	return shutdown(c->s.fd, SHUT_RD) ? -errno : 0;
+}
+
+void weft_conn_close(weft_conn *c)
+{
+	sock_close(&c->s);
+}
+
+void weft_listener_close(weft_listener *l)
+{
+	sock_close(&l->s);
+}
+
+/* ---- any descriptor ---- */
+
+static uint32_t epoll_events(short events)
+{
+	return (events & POLLIN ? EPOLLIN | EPOLLRDHUP : 0) |
+	    (events & POLLOUT ? EPOLLOUT : 0) | (events & POLLPRI ? EPOLLPRI : 0);
+}
+
+int weft_wait_fd(weft_ctx *ctx, int fd, short events)
+{
+	struct pollfd p = { fd, events, 0 };
+	struct pd *pd;
+	int copy = -1, n, err = weft_err(ctx);
+
+	if (err)
+		return err;
+	n = poll(&p, 1, 0);
+	if (n)
+		return n < 0 ? -errno : p.revents & POLLNVAL ? -EBADF : p.revents;
+	err = pd_open(fd, epoll_events(events), true, &pd);
+	if (err == -EEXIST) {		/* somebody waits for it already */
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		err = copy < 0 ? -errno : pd_open(copy, epoll_events(events), true, &pd);
+	}
+	if (!err) {
+		while (!(err = pd_wait(pd, DIR_READ, ctx, WAIT_FD, CALLER)) &&
+		    poll(&p, 1, 0) == 0)
+			;
+		pd_free(pd);
+	}
+	if (copy >= 0)
+		close(copy);
+	return err ? err : p.revents;
+}
