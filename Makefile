@@ -19,7 +19,7 @@ ARCH	= $(shell $(CC) -dumpmachine | sed 's/-.*//')
 ifeq ($(MODE),race)
 CC	= clang-14
 SAN	= -fsanitize=thread -fno-omit-frame-pointer
-RT_SAN	= -fno-sanitize=thread -DWEFT_TSAN
+RT_SAN	= -fno-sanitize=thread -DWEFT_TSAN -Wno-gnu-variable-sized-type-not-at-end
 endif
 ifeq ($(MODE),asan)
 SAN	= -fsanitize=address,undefined -fno-omit-frame-pointer -DWEFT_DEBUG

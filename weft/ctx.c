@@ -316,16 +316,14 @@ bool weft_after_stop(weft_after_handle *h)
 }
 
 bool	track_ctx_armed(struct track *track);
-void	track_timer_cancel(struct track *track);
+void	track_ctx_cancel(struct track *track);
 
 bool track_ctx_armed(struct track *track)
 {
 	return container_of(track, weft_ctx, track)->timer.heap.place;
 }
 
-/* For contexts; a timer's own channel keeps its goroutines asleep by itself. */
-void track_timer_cancel(struct track *track)
+void track_ctx_cancel(struct track *track)
 {
-	if (track->kind == TRACK_CTX)
-		timer_del(&container_of(track, weft_ctx, track)->timer);
+	timer_del(&container_of(track, weft_ctx, track)->timer);
 }

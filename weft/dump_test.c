@@ -37,18 +37,25 @@ static void cycles(int fd)
 	out_flush(&o);
 }
 
-/* Until n goroutines of this function are in this state. */
-static void settle(const char *func, const char *state, int n)
+struct count { uintptr_t f; enum reason why; int n; };
+
+static void count(struct g *g, const struct task *t, void *arg)
 {
-	struct weft_goroutine all[256];
+	struct count *k = arg;
 
-	for (int found = 0; found != n; weft_yield()) {
-		size_t count = weft_goroutines(all, 256);
+	(void)t;
+	k->n += g && (uintptr_t)g->f == k->f && g->reason == k->why &&
+	    atomic_load(&g->status) == G_WAITING;
+}
 
-		found = 0;
-		for (size_t i = 0; i < count && i < 256; i++)
-			found += all[i].func && !strcmp(all[i].func, func) &&
-			    !strcmp(all[i].state, state);
+/* Until n goroutines of this test run f and wait for this reason. */
+static void settle(uintptr_t f, enum reason why, int n)
+{
+	struct count k = { f, why, 0 };
+
+	for (; k.n != n; weft_yield()) {
+		k.n = 0;
+		g_each(group_current(), count, &k);
 	}
 }
 
@@ -66,7 +73,7 @@ TEST(DumpFoldsEqualStacks)
 
 	for (int i = 0; i < 12; i++)
 		weft_waitgroup_go(&wg, receive, c);
-	settle("receive", "chan receive", 12);
+	settle((uintptr_t)receive, WAIT_CHAN_RECV, 12);
 	s = strstr(report(weft_dump), "\n12 goroutines [chan receive]: receive   spawned at ");
 	REQUIRE(s);
 	s = strchr(s + 1, '\n');
@@ -93,7 +100,7 @@ TEST(DumpNamesALocksHolder)
 
 	weft_mutex_lock(&a);
 	weft_waitgroup_go(&wg, hold_and_wait, &b, &a);
-	settle("hold_and_wait", "mutex", 1);
+	settle((uintptr_t)hold_and_wait, WAIT_MUTEX, 1);
 	CHECK(!strstr(report(cycles), "hold_and_wait"));	/* we are not waiting */
 	snprintf(want, sizeof want, "[mutex %p, held by %jd]: hold_and_wait   spawned at ",
 	    (void *)&a, (intmax_t)weft_goid());
@@ -102,10 +109,11 @@ TEST(DumpNamesALocksHolder)
 	weft_waitgroup_wait(&wg);
 }
 
-static void first_lock(weft_mutex *a, weft_mutex *b, weft_chan(int) locked)
+static void lock_both(weft_mutex *a, weft_mutex *b, weft_chan(int) locked, weft_chan(int) go)
 {
 	weft_mutex_lock(a);
 	weft_send(locked, 1);
+	weft_recv(go, NULL);
 	weft_mutex_lock(b);
 	weft_mutex_unlock(b);
 }
@@ -113,17 +121,20 @@ static void first_lock(weft_mutex *a, weft_mutex *b, weft_chan(int) locked)
 TEST(DumpNamesBothOfADeadlock)
 {
 	weft_mutex a = { 0 }, b = { 0 };
-	weft_chan(int) locked = weft_make(int, 2);
+	weft_chan(int) locked = weft_make(int, 0), go = weft_make(int, 0);
 	weft_waitgroup wg = { 0 };
 
-	weft_waitgroup_go(&wg, first_lock, &a, &b, locked);
+	weft_waitgroup_go(&wg, lock_both, &a, &b, locked, go);
+	weft_waitgroup_go(&wg, lock_both, &b, &a, locked, go);
 	weft_recv(locked, NULL);
-	weft_waitgroup_go(&wg, first_lock, &b, &a, locked);
-	settle("first_lock", "mutex", 2);
+	weft_recv(locked, NULL);
+	weft_close(go);
+	settle((uintptr_t)lock_both, WAIT_MUTEX, 2);
 	CHECK(strstr(report(cycles), "deadlock: 2 goroutines wait for each other\n  goroutine "));
-	CHECK(strstr(text, "] first_lock   spawned at "));
+	CHECK(strstr(text, "] lock_both   spawned at "));
 	weft_mutex_unlock(&a);		/* anyone may */
-	weft_waitgroup_wait(&wg);
 	weft_mutex_unlock(&b);
+	weft_waitgroup_wait(&wg);
 	weft_free(locked);
+	weft_free(go);
 }

@@ -21,7 +21,7 @@
 #define WEFT_ASAN 1
 #endif
 #endif
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) && !defined(WEFT_ASAN)
 #define WEFT_ASAN 1
 #endif
 
@@ -30,6 +30,7 @@ struct g;
 #ifdef WEFT_TSAN	/* the runtime itself is not instrumented: the Makefile says */
 
 #define SANITIZED 1
+#define SAN_READS_STACKS 0
 #define SAN_KEEP_FREE 128
 void	*__tsan_create_fiber(unsigned flags);
 void	*__tsan_get_current_fiber(void);
@@ -43,10 +44,12 @@ void	__tsan_release(void *addr);
 #define san_switch(from, to, dying) __tsan_switch_to_fiber((to)->fiber, 1)
 #define san_switched(g)		((void)0)
 #define san_add_root(p, n)	((void)0)
+#define san_stack_fresh(g)	((void)0)
 
 #elif defined(WEFT_ASAN)
 
 #define SANITIZED 1
+#define SAN_READS_STACKS 1	/* all that /proc/self/maps calls readable */
 #define SAN_KEEP_FREE 0
 void	__sanitizer_start_switch_fiber(void **fake, const void *bottom, size_t size);
 void	__sanitizer_finish_switch_fiber(void *fake, const void **bottom, size_t *size);
@@ -62,10 +65,15 @@ void	san_asan_adopt(struct g *g);
 #define san_switch(from, to, dying) san_asan_switch(from, to, dying)
 #define san_switched(g)		san_asan_switched(g)
 #define san_add_root(p, n)	__lsan_register_root_region(p, n)
+/* Frames that weft_goexit left behind are still poisoned. */
+#define san_stack_fresh(g)						\
+	__asan_unpoison_memory_region((g)->stack_lo,			\
+	    (size_t)((char *)(g) - (char *)(g)->stack_lo))
 
 #else
 
 #define SANITIZED 0
+#define SAN_READS_STACKS 0
 #define SAN_KEEP_FREE 0
 #define san_release(p)		((void)(p))
 #define san_acquire(p)		((void)(p))
@@ -74,6 +82,7 @@ void	san_asan_adopt(struct g *g);
 #define san_switch(from, to, dying) ((void)0)
 #define san_switched(g)		((void)0)
 #define san_add_root(p, n)	((void)0)
+#define san_stack_fresh(g)	((void)0)
 
 #endif
 

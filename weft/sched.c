@@ -195,7 +195,7 @@ static struct g *bind(struct worker *w, struct g *g, struct task *t)
 	g->group = t->group;
 	g->wg = t->wg;
 	g->id = atomic_load_explicit(&t->id, memory_order_relaxed);
-	san_acquire(t);
+	g->object = t;			/* goroutine_main finds the spawner's release there */
 	task_put(w, t);
 	return g;
 }
@@ -211,6 +211,7 @@ static struct g *begin(struct worker *w, struct task *t)
 	struct g *g = stack_get(w, t->class);
 	uintptr_t *sp = (uintptr_t *)g;
 
+	san_stack_fresh(g);
 	bind(w, g, t);
 #if defined(__x86_64__)
 	*--sp = 0;			/* keeps the stack aligned at swap_entry's call */
@@ -304,6 +305,7 @@ void goroutine_main(struct g *g)
 {
 	san_switched(g);
 	after_switch(g);
+	san_acquire(g->object);
 	call(g->f, g->words);
 	weft_goexit();
 }
@@ -316,7 +318,7 @@ static void next_on_this_stack(struct g *g)
 		uintptr_t item = pick(w);
 		struct task *t = item_is_task(item);
 
-		if (!t || t->class != g->class || SAN_KEEP_FREE) {
+		if (SANITIZED || !t || t->class != g->class) {
 			switch_away(g, item, stack_put);
 			__builtin_unreachable();
 		}

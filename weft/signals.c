@@ -103,6 +103,36 @@ static int count_threads(void)
 	return n;
 }
 
+struct alive { int all, able; };
+
+static void look_g(struct g *g, void *arg)
+{
+	struct alive *a = arg;
+	enum status status = atomic_load(&g->status);
+
+	a->all += status != G_FREE;
+	a->able += status == G_RUNNABLE || status == G_RUNNING;
+}
+
+static void look_task(struct task *t, void *arg)
+{
+	struct alive *a = arg;
+
+	(void)t;
+	a->all++;
+	a->able++;
+}
+
+/* There are goroutines, and none could run. */
+static bool all_wait(void)
+{
+	struct alive a = {0};
+
+	task_each(look_task, &a);
+	stack_each(look_g, &a);
+	return a.all && !a.able;
+}
+
 /*
  * Every worker is about to sleep, without a timer or a descriptor to wait for.
  * Threads that are not ours could still wake somebody; the one that called
@@ -115,7 +145,7 @@ void sched_deadlock(void)
 
 	if (!sched.runs || n < 0 || n > threads_before + own_threads + sched.nworkers)
 		return;
-	if (atomic_load(&sched.nidle) != atomic_load(&sched.active) ||
+	if (atomic_load(&sched.nidle) != atomic_load(&sched.active) || !all_wait() ||
 	    atomic_exchange(&reported, true))
 		return;
 	struct out o;

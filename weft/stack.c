@@ -126,8 +126,7 @@ void stack_init(void)
 		region[i].room = ((size_t)1 << arena.region_shift) / slot_size(i);
 		region[i].free_tail = &region[i].free;
 	}
-	/* LeakSanitizer reads all mapped memory, and trusts /proc/self/maps */
-	guards = !SANITIZED && guard_works() ? GUARD_MADVISE : GUARD_MPROTECT;
+	guards = !SAN_READS_STACKS && guard_works() ? GUARD_MADVISE : GUARD_MPROTECT;
 	atomic_store(&guards_left, max_map_count() / 2 - 1000);
 }
 

@@ -387,3 +387,9 @@ bool track_timer_armed(struct track *track)
 {
 	return container_of(track, weft_timer, track)->t.heap.place;
 }
+
+void track_timer_cancel(struct track *track);
+void track_timer_cancel(struct track *track)
+{
+	timer_del(&container_of(track, weft_timer, track)->t);
+}

@@ -12,6 +12,7 @@
 bool	track_timer_armed(struct track *track);
 bool	track_ctx_armed(struct track *track);
 void	track_timer_cancel(struct track *track);
+void	track_ctx_cancel(struct track *track);
 
 void group_init(struct group *gr)
 {
@@ -124,12 +125,14 @@ static void look_g(struct g *g, void *arg)
 	struct look *l = arg;
 	struct group_state *s = l->out;
 	enum status status = atomic_load(&g->status);
+	uint64_t word = atomic_load(&g->park.word);
 
 	if (status == G_FREE || g->group != l->group)
 		return;
 	/* the generation counts its sleeps, the number the goroutines before it */
-	s->activity += (int64_t)park_gen(atomic_load(&g->park.word)) + g->id * 1000003;
-	if (status != G_WAITING)
+	s->activity += (int64_t)park_gen(word) + g->id * 1000003;
+	/* what is claimed is about to run */
+	if (status != G_WAITING || (word & (PARK_STATE | PARK_CLAIMED)) != PARK_PARKED)
 		s->runnable++;
 	else if (g->timer.heap.place)
 		s->sleeping++;
@@ -179,7 +182,13 @@ void group_cancel_timers(struct group *gr)
 {
 	stack_each(cancel_g, gr);
 	lock(&gr->lock);
-	list_for_each(e, &gr->objects)
-		track_timer_cancel(container_of(e, struct track, entry));
+	list_for_each(e, &gr->objects) {
+		struct track *t = container_of(e, struct track, entry);
+
+		if (t->kind == TRACK_TIMER)
+			track_timer_cancel(t);
+		if (t->kind == TRACK_CTX)
+			track_ctx_cancel(t);
+	}
 	unlock(&gr->lock);
 }

@@ -1,0 +1,381 @@
+/*
+ * bench.c - benchmarks: how often to loop, the clock, and lines for benchstat
+ *
+ * A benchmark is called once when it uses weft_loop, which decides inside when it
+ * has gone on for long enough, and again with growing counts when it uses
+ * weft_loops.  Either way the counts grow towards the time wanted, by at most a
+ * factor of a hundred, and the last one is reported.
+ *
+ * Lines must look like a result or begin with '#', '-' or a space; anything else
+ * of the form "key: value" is configuration to benchstat.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "../weft/debug.h"
+#include "harness.h"
+
+enum { BENCH_STACK = 256 << 10, MAX_METRICS = 16 };
+
+struct weft_b {
+	int64_t		 left;		/* iterations until the clock is looked at */
+	int64_t		 n;		/* iterations in all, or of this round     */
+	bool		 timing, loops, looped;	/* looped: weft_loop was used      */
+	int64_t		 begun, spent;
+	int64_t		 allocs_begun, allocs, memory_begun, memory;
+	int64_t		 bytes;
+	int		 nmetrics;
+	struct { const char *unit; double value; } metric[MAX_METRICS];
+	weft_t		*t;
+};
+
+void weft_start_timer(weft_b *b)
+{
+	if (b->timing)
+		return;
+	b->timing = true;
+	b->allocs_begun = atomic_load_explicit(&alloc_count, memory_order_relaxed);
+	b->memory_begun = atomic_load_explicit(&alloc_bytes, memory_order_relaxed);
+	b->begun = weft_now();
+}
+
+void weft_stop_timer(weft_b *b)
+{
+	if (!b->timing)
+		return;
+	b->timing = false;
+	b->spent += weft_now() - b->begun;
+	b->allocs += atomic_load_explicit(&alloc_count, memory_order_relaxed) - b->allocs_begun;
+	b->memory += atomic_load_explicit(&alloc_bytes, memory_order_relaxed) - b->memory_begun;
+}
+
+void weft_reset_timer(weft_b *b)
+{
+	bool timing = b->timing;
+
+	weft_stop_timer(b);
+	b->spent = b->allocs = b->memory = 0;
+	if (timing)
+		weft_start_timer(b);
+}
+
+static int64_t clamp(double x, int64_t low, int64_t high)
+{
+	return x < (double)low ? low : x > (double)high ? high : (int64_t)x;
+}
+
+/* A fifth more than it should take, so that the next round is likely the last. */
+static int64_t predict(int64_t n, int64_t spent)
+{
+	double want = (double)harness.opt.benchtime * (double)n / (double)(spent > 0 ? spent : 1);
+
+	return clamp(want * 1.2, n + 1, n < 10000000 ? 100 * n : 1000000000);
+}
+
+static bool loop_begin(weft_b *b)
+{
+	b->looped = true;
+	b->n = harness.opt.benchloops ? harness.opt.benchloops : 1;
+	b->left = b->n - 1;
+	weft_reset_timer(b);
+	weft_start_timer(b);
+	return true;
+}
+
+static bool __attribute__((noinline)) loop_slow(weft_b *b)
+{
+	int64_t spent, next;
+
+	if (!b->looped)
+		return loop_begin(b);
+	spent = b->spent + (b->timing ? weft_now() - b->begun : 0);
+	if (harness.opt.benchloops || spent >= harness.opt.benchtime || b->n >= 1000000000) {
+		weft_stop_timer(b);
+		return false;
+	}
+	next = predict(b->n, spent);
+	b->left = next - b->n - 1;
+	b->n = next;
+	return true;
+}
+
+bool weft_loop(weft_b *b)
+{
+	if (likely(b->left > 0)) {
+		b->left--;
+		return true;
+	}
+	return loop_slow(b);
+}
+
+int64_t weft_loops(weft_b *b)
+{
+	b->loops = true;
+	weft_reset_timer(b);
+	weft_start_timer(b);
+	return b->n;
+}
+
+void weft_bytes(weft_b *b, int64_t per_op)
+{
+	b->bytes = per_op;
+}
+
+void weft_metric(weft_b *b, double value, const char *unit)
+{
+	int i = 0;
+
+	if (!*unit || strpbrk(unit, " \t\n"))
+		die("weft_metric: a unit is one word, and \"%s\" is not", unit);
+	while (i < b->nmetrics && strcmp(b->metric[i].unit, unit) != 0)
+		i++;
+	if (i == MAX_METRICS)
+		die("weft_metric: more than %d metrics", MAX_METRICS);
+	b->metric[i].unit = unit;
+	b->metric[i].value = value;
+	b->nmetrics += i == b->nmetrics;
+}
+
+/* The decimal points of a column stand below each other. */
+void bench_number(struct buf *b, double x, const char *unit)
+{
+	static const struct { double from; int width, digits; } forms[] = {
+		{ 999.95, 10, 0 }, { 99.995, 12, 1 }, { 9.9995, 13, 2 }, { 0.99995, 14, 3 },
+		{ 0.099995, 15, 4 }, { 0.0099995, 16, 5 }, { 0.00099995, 17, 6 }, { 0, 18, 7 },
+	};
+	double size = fabs(x);
+	size_t i = 0;
+
+	while (size != 0 && size < forms[i].from)
+		i++;
+	buf_printf(b, "%*.*f %s", forms[i].width, forms[i].digits, x, unit);
+}
+
+static const struct weft_b *sorting;
+
+static int by_unit(const void *a, const void *b)
+{
+	return strcmp(sorting->metric[*(const int *)a].unit,
+	    sorting->metric[*(const int *)b].unit);
+}
+
+/* A metric named ns/op or MB/s stands for the one we would have computed. */
+static const double *metric_find(const weft_b *b, const char *unit)
+{
+	for (int i = 0; i < b->nmetrics; i++)
+		if (strcmp(b->metric[i].unit, unit) == 0)
+			return &b->metric[i].value;
+	return NULL;
+}
+
+static void add_metrics(struct buf *line, const weft_b *b)
+{
+	int order[MAX_METRICS];
+
+	for (int i = 0; i < b->nmetrics; i++)
+		order[i] = i;
+	sorting = b;
+	qsort(order, (size_t)b->nmetrics, sizeof *order, by_unit);
+	for (int i = 0; i < b->nmetrics; i++) {
+		const char *unit = b->metric[order[i]].unit;
+		if (strcmp(unit, "ns/op") == 0 || strcmp(unit, "MB/s") == 0)
+			continue;
+		buf_addc(line, '\t');
+		bench_number(line, b->metric[order[i]].value, unit);
+	}
+}
+
+static void add_result(struct buf *line, const weft_b *b)
+{
+	const double *given = metric_find(b, "ns/op");
+	double ns = given ? *given : (double)b->spent / (double)b->n, mbs = 0;
+
+	buf_printf(line, "%8jd", (intmax_t)b->n);
+	if (ns != 0) {
+		buf_addc(line, '\t');
+		bench_number(line, ns, "ns/op");
+	}
+	given = metric_find(b, "MB/s");
+	if (given)
+		mbs = *given;
+	else if (b->bytes > 0 && b->spent > 0)
+		mbs = (double)b->bytes * (double)b->n / 1e6 / ((double)b->spent / 1e9);
+	if (mbs != 0)
+		buf_printf(line, "\t%7.2f MB/s", mbs);
+	add_metrics(line, b);
+	if (harness.opt.benchmem)
+		buf_printf(line, "\t%8jd B/op\t%8jd allocs/op", (intmax_t)(b->memory / b->n),
+		    (intmax_t)(b->allocs / b->n));
+	buf_addc(line, '\n');
+}
+
+/* In the benchmark's goroutine. */
+static void bench_main(weft_b *b, void (*f)(weft_b *))
+{
+	atomic_store(&b->t->goid, weft_goid());
+	weft_start_timer(b);
+	f(b);
+	test_end(b->t);
+}
+
+static void run_once(weft_b *b)
+{
+	const struct weft_test *test = b->t->test;
+
+	b->left = b->spent = b->allocs = b->memory = 0;
+	b->looped = b->loops = b->timing = false;
+	atomic_store(&b->t->state, T_RUNNING);
+	weft_spawn_((weft_entry_ *)bench_main, (const intptr_t[6]){ (intptr_t)b,
+	    (intptr_t)test->bench }, &b->t->site, BENCH_STACK);
+	wakeup_wait(&b->t->done);
+	weft_stop_timer(b);
+}
+
+static bool good(const weft_b *b)
+{
+	return !atomic_load(&b->t->failed) && !atomic_load(&b->t->skipped);
+}
+
+static void run_rounds(weft_b *b)
+{
+	b->n = 1;
+	run_once(b);
+	if (good(b) && !b->looped && !b->loops)
+		test_fail(b->t, "%s:%d: the benchmark called neither weft_loop nor weft_loops",
+		    check_basename(b->t->test->file), b->t->test->line);
+	if (b->looped && good(b) && b->left > 0)
+		test_fail(b->t, "%s:%d: the benchmark left its weft_loop early",
+		    check_basename(b->t->test->file), b->t->test->line);
+	if (b->looped || !good(b))
+		return;
+	if (harness.opt.benchloops) {
+		b->n = harness.opt.benchloops;
+		if (b->n > 1)
+			run_once(b);
+		return;
+	}
+	while (good(b) && b->spent < harness.opt.benchtime && b->n < 1000000000) {
+		b->n = predict(b->n, b->spent);
+		run_once(b);
+	}
+}
+
+static void bench_end(weft_b *b, const char *name, int width)
+{
+	weft_t *t = b->t;
+	struct buf line = {0};
+
+	if (good(b)) {
+		buf_printf(&line, "%-*s\t", width, name);
+		add_result(&line, b);
+		report_print("%s", buf_str(&line));
+		line.len = 0;
+	}
+	if (!good(b) || t->log.len)
+		report_print("--- %s: %s\n%.*s", atomic_load(&t->failed) ? "FAIL" :
+		    atomic_load(&t->skipped) ? "SKIP" : "BENCH", name, (int)t->log.len,
+		    t->log.len ? t->log.data : "");
+	if (atomic_load(&t->failed))
+		atomic_store(&harness.failed, true);
+	buf_finish(&line);
+}
+
+static void bench_one(struct weft_test *test, const char *name, int width)
+{
+	weft_b *b = xcalloc(1, sizeof *b);
+	weft_t *t = b->t = test_new(test, NULL, xstrdup(test->name));
+
+	t->started = weft_now();
+	harness_lock();
+	list_push_back(&harness.running, &t->entry);
+	harness.benchmark = t;
+	harness_unlock();
+	atomic_store(&alloc_counting, harness.opt.benchmem);
+	run_rounds(b);
+	atomic_store(&alloc_counting, false);
+	tempdir_remove(t);
+	harness_lock();
+	harness.benchmark = NULL;
+	list_remove(&t->entry);
+	harness_unlock();
+	bench_end(b, name, width);
+	test_free(t);
+	free(b);
+}
+
+static void cpu_name(struct buf *b)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[256];
+
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, "model name", 10) == 0 && strchr(line, ':')) {
+			buf_printf(b, "cpu: %s", strchr(line, ':') + 2);
+			break;
+		}
+	if (f)
+		fclose(f);
+}
+
+/* In Go's words, so that results of both can stand in one table. */
+static void print_config(void)
+{
+	struct buf b = {0};
+	struct utsname u;
+	const char *arch;
+
+	uname(&u);
+	arch = strcmp(u.machine, "x86_64") == 0 ? "amd64" :
+	    strcmp(u.machine, "aarch64") == 0 ? "arm64" : u.machine;
+	buf_printf(&b, "goos: linux\ngoarch: %s\npkg: %s\n", arch, harness.package);
+	cpu_name(&b);
+#ifdef __clang__
+	buf_printf(&b, "cc: clang %s\n", __clang_version__);
+#else
+	buf_printf(&b, "cc: gcc %s\n", __VERSION__);
+#endif
+	report_print("%s", buf_str(&b));
+	buf_finish(&b);
+}
+
+static bool wanted(const struct weft_test *test)
+{
+	bool partial;
+
+	return test->bench && match_name(harness.bench, test->name, &partial) &&
+	    (!harness.skip || !match_name(harness.skip, test->name, &partial) || partial);
+}
+
+static void full_name(const struct weft_test *test, char *buf, size_t n)
+{
+	if (weft_procs() > 1)
+		snprintf(buf, n, "%s-%d", test->name, weft_procs());
+	else
+		snprintf(buf, n, "%s", test->name);
+}
+
+void bench_run(struct weft_test **tests, size_t n)
+{
+	char name[256];
+	int width = 0, len;
+
+	for (size_t i = 0; i < n; i++)
+		if (wanted(tests[i])) {
+			full_name(tests[i], name, sizeof name);
+			len = (int)strlen(name);
+			width = len > width ? len : width;
+		}
+	if (width)
+		print_config();
+	for (size_t i = 0; i < n; i++) {
+		if (!wanted(tests[i]))
+			continue;
+		atomic_fetch_add(&harness.ran, 1);
+		full_name(tests[i], name, sizeof name);
+		for (int64_t c = 0; c < harness.opt.count; c++)
+			bench_one(tests[i], name, width);
+	}
+}

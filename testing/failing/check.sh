@@ -1,0 +1,52 @@
+#!/bin/sh
+# Runs tests that must fail and compares their reports: check.sh path/to/failing.test
+# Each .want begins with the flags to run with and ends with the exit status.
+# check.sh -update path writes them anew; read the difference before you keep it.
+dir=$(dirname "$0")
+update=
+[ "$1" = -update ] && { update=1; shift; }
+prog=$1
+[ -x "$prog" ] || { echo "usage: $0 [-update] path/to/failing.test" >&2; exit 2; }
+tmp=$(mktemp -d) || exit 2
+trap 'rm -rf "$tmp"' EXIT
+status=0
+
+# What differs from run to run, from machine to machine and from one build to the
+# next: times, addresses, numbers of goroutines, and frames that are not these tests'.
+normal()
+{
+	sed -E \
+	    -e 's/\([0-9.]+s\)/(0.00s)/; s/\t[0-9.]+s( |$)/\t0.000s\1/; s/t[0-9.]+s\\n/t0.000s\\n/' \
+	    -e 's/"Time":"[^"]*"/"Time":"T"/; s/"Elapsed":[0-9.]+/"Elapsed":0/' \
+	    -e 's/0x[0-9a-f]{6,}/0x0/g' \
+	    -e 's/goroutine [0-9]+/goroutine N/g; s/held by [0-9]+/held by N/g' \
+	    -e 's/, [0-9.]+(ms|s|m|h)\]/]/' \
+	    -e 's,[^ "]*/([a-z_]+\.c:),\1,g' \
+	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
+	    -e '/goroutine N \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
+	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
+		/(checks|leaks|stuck)\.c:/!d
+	    }'
+}
+
+for want in "$dir"/*.want; do
+	name=$(basename "$want" .want)
+	flags=$(sed -n '1s/^\$ //p' "$want")
+	{
+		echo "\$ $flags"
+		eval "WEFT_PROCS=2 \"$prog\" $flags" 2>&1
+		echo "exit status $?"
+	} | normal >"$tmp/got"
+	if cmp -s "$tmp/got" "$want"; then
+		echo "--- PASS: $name"
+	elif [ "$update" ]; then
+		cp "$tmp/got" "$want"
+		echo "--- UPDATED: $name"
+	else
+		echo "--- FAIL: $name"
+		diff -u "$want" "$tmp/got"
+		status=1
+	fi
+done
+[ $status = 0 ] && echo PASS || echo FAIL
+exit $status

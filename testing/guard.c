@@ -1,0 +1,170 @@
+/*
+ * guard.c - a thread beside the scheduler: deadlines, captured output, the end
+ *
+ * It is a plain thread so that it works while every worker is stuck.  Whatever
+ * ends the program early (a timeout, misuse of the runtime, a test that calls
+ * exit) comes through here, so that the tests that were running are named and a
+ * JSON stream is complete.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../weft/debug.h"
+#include "harness.h"
+
+static int kick = -1;
+static void (*dump_stacks)(void);
+
+/*
+ * The verdicts that are still missing: inner tests first, since theirs are part of
+ * their parents' logs.  The lock is never given back.
+ */
+static void give_verdicts(void)
+{
+	struct timespec until;
+
+	/* Whoever holds it may be the one that dies; then the text comes unlocked. */
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 2;
+	pthread_mutex_timedlock(&harness.lock, &until);
+	if (harness.finished)
+		return;
+	if (harness.opt.json)
+		capture_drain(true);
+	for (struct list *e = harness.running.prev; e != &harness.running; e = e->prev) {
+		weft_t *t = container_of(e, weft_t, entry);
+		atomic_store(&t->failed, true);
+		report_end_locked(t);
+	}
+	report_finish_locked(2, "");
+}
+
+static void on_death(void)
+{
+	if (dump_stacks)
+		dump_stacks();
+	give_verdicts();
+}
+
+static void on_exit_call(void)
+{
+	static const char text[] = "panic: unexpected call to exit during test\n";
+
+	if (harness.finished)
+		return;
+	report_write(STDERR_FILENO, text, sizeof text - 1);
+	give_verdicts();
+	_exit(2);
+}
+
+static void __attribute__((noreturn)) timed_out(int64_t limit)
+{
+	struct buf b = {0};
+	char text[32];
+	int64_t now = weft_now();
+
+	pthread_mutex_lock(&harness.lock);
+	buf_printf(&b, "panic: test timed out after %s\n", flags_duration_text(limit, text));
+	if (!list_empty(&harness.running))
+		buf_adds(&b, "\trunning tests:\n");
+	list_for_each(e, &harness.running) {
+		weft_t *t = container_of(e, weft_t, entry);
+		int64_t s = (now - t->started + WEFT_SECOND / 2) / WEFT_SECOND;
+		buf_printf(&b, "\t\t%s (%s)\n", t->name,
+		    flags_duration_text(s * WEFT_SECOND, text));
+	}
+	pthread_mutex_unlock(&harness.lock);
+	buf_addc(&b, '\n');
+	report_write(STDERR_FILENO, b.data, b.len);
+	weft_dump(STDERR_FILENO);
+	give_verdicts();
+	_exit(2);
+}
+
+/* The next deadline and what to call its limit; INT64_MAX: none. */
+static int64_t next_deadline(int64_t *limit)
+{
+	int64_t when = INT64_MAX;
+
+	if (harness.opt.timeout) {
+		*limit = harness.opt.timeout;
+		when = harness.started + *limit;
+	}
+	pthread_mutex_lock(&harness.lock);
+	list_for_each(e, &harness.running) {
+		weft_t *t = container_of(e, weft_t, entry);
+		if (t->deadline && t->deadline < when && !t->elapsed) {
+			when = t->deadline;
+			*limit = t->test->timeout;
+		}
+	}
+	pthread_mutex_unlock(&harness.lock);
+	return when;
+}
+
+static void drain(int fd)
+{
+	uint64_t n;
+
+	if (read(fd, &n, sizeof n) < 0)
+		return;		/* it was somebody else's turn */
+}
+
+static void *guard(void *arg)
+{
+	struct pollfd fds[2] = {
+		{ .fd = kick, .events = POLLIN },
+		{ .fd = (int)(intptr_t)arg, .events = POLLIN },
+	};
+	int64_t when, limit = 0, left;
+
+	for (;;) {
+		when = next_deadline(&limit);
+		left = when - weft_now();
+		if (left <= 0)
+			timed_out(limit);
+		/* rounded up: waking early would be a busy loop */
+		left = when == INT64_MAX ? -1 : left / WEFT_MS + 1;
+		poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
+		if (fds[0].revents)
+			drain(kick);
+		if (fds[1].revents) {
+			pthread_mutex_lock(&harness.lock);
+			capture_drain(false);
+			pthread_mutex_unlock(&harness.lock);
+		}
+	}
+	return NULL;
+}
+
+void guard_kick(void)
+{
+	uint64_t one = 1;
+
+	report_write(kick, (const char *)&one, sizeof one);
+}
+
+void guard_start(void)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int caught = harness.opt.json ? capture_start() : -1;
+
+	kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	dump_stacks = die_hook;
+	die_hook = on_death;
+	atexit(on_exit_call);
+	if (harness.opt.json)
+		json_action("start", NULL, -1);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);	/* signals are for the tests */
+	if (kick < 0 || pthread_create(&thread, NULL, guard, (void *)(intptr_t)caught))
+		die("cannot start the thread that watches the tests");
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_detach(thread);
+}
