@@ -4,6 +4,7 @@
 # *_test.c build/MODE/FOLDER.test, its main.c build/MODE/weft-FOLDER.
 MODE	?= plain
 PREFIX	?= /usr/local
+DESTDIR	?=
 VERSION	= 0.1.0
 B	= build/$(MODE)
 
@@ -13,65 +14,86 @@ WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith \
 	  -Werror=incompatible-pointer-types -Werror=int-conversion
 CFLAGS	?= -O2 -g
 ALL	= -std=gnu11 -D_GNU_SOURCE -I. -pthread $(WARN) $(CFLAGS) $(SAN)
-HIDDEN	= -fvisibility=hidden
-ARCH	= $(shell $(CC) -dumpmachine | sed 's/-.*//')
+ARCH	= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//')
+need	= check
 
 ifeq ($(MODE),race)
 CC	= clang-14
+need	= race
+# the runtime is told about, not instrumented: order comes from the primitives only
 SAN	= -fsanitize=thread -fno-omit-frame-pointer
 RT_SAN	= -fno-sanitize=thread -DWEFT_TSAN -Wno-gnu-variable-sized-type-not-at-end
 endif
 ifeq ($(MODE),asan)
-SAN	= -fsanitize=address,undefined -fno-omit-frame-pointer -DWEFT_DEBUG
-RT_SAN	= -fno-sanitize=undefined
+SAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	  -fno-omit-frame-pointer -DWEFT_DEBUG
 endif
 ifeq ($(MODE),aarch64)
 CC	= aarch64-linux-gnu-gcc
-LDFLAGS	+= -static
-RUN	= qemu-aarch64
+need	= aarch64
+# static, and then the harness's malloc meets the C library's
+LDFLAGS	+= -static -Wl,--allow-multiple-definition
 endif
 
 LAYERS	= base weft testing pipeline
-src	= $(filter-out %_test.c %/main.c %/entry.c,$(wildcard $1/*.c))
-asm	= $(wildcard $1/*_$(ARCH).S)
-obj	= $(patsubst %,$B/%.o,$(basename $1))
+src	= $(filter-out %_test.c %/main.c,$(wildcard $1/*.c)) $(wildcard $1/*_$(ARCH).S)
 tests	= $(wildcard $1/*_test.c)
+obj	= $(patsubst %,$B/%.o,$(basename $1))
 
+RT	= $B/libweft-testing.a $B/libweft.a
 LIBS	= $B/libweft.a $B/libweft-testing.a $B/libweft-pipeline.a
+PROGRAMS = $B/weft-pipeline
 TESTS	= $(foreach d,$(LAYERS),$(if $(call tests,$d),$B/$d.test))
-EXAMPLES = $(patsubst %.c,$B/%,$(wildcard examples/*.c examples/pitfalls/*.c))
+compiles = $(foreach f,$(wildcard examples/*.c examples/pitfalls/*.c),\
+	  $(if $(shell grep -l '^compile error' $(f:.c=.want) 2>/dev/null),,$f))
+EXAMPLES = $(patsubst %.c,$B/%,$(compiles))
 
-all: $(LIBS) $B/weft-pipeline
+all: $(LIBS) $(PROGRAMS)
+# make all of what make check runs
+tests: all $(TESTS) $B/failing.test $B/bench.test $(EXAMPLES)
 
+run: setup all
+	@pipeline/run-demo $B/weft-pipeline build/run
+check: setup tests
+	@tools/check $(MODE)
+race asan aarch64:
+	@$(MAKE) --no-print-directory MODE=$@ check
+bench: setup $B/bench.test
+	@bench/run $B/bench.test
 setup:
-	@tools/setup
+	@tools/setup $(need)
+format:
+	@tools/setup format && clang-format-14 -i $(wildcard */*.c */*.h)
+clean:
+	rm -rf build
+help:
+	@sed -n 's/^# make/make/p' Makefile; \
+	echo 'make race, asan, aarch64: the tests under ThreadSanitizer, AddressSanitizer, qemu'; \
+	echo 'make bench: against Go, if there is one; make install PREFIX=...; make format'
 
-$B/libweft.a: $(call obj,$(call src,base) $(call src,weft) weft/entry.c $(call asm,weft))
-$B/libweft-%.a: $$(call obj,$$(call src,$$*) $$(wildcard $$*/entry.c))
-.SECONDEXPANSION:
-$B/libweft-testing.a: $(call obj,$(call src,testing) testing/entry.c)
+$B/libweft.a: $(call obj,$(call src,base) $(call src,weft))
+$B/libweft-testing.a: $(call obj,$(call src,testing))
 $B/libweft-pipeline.a: $(call obj,$(call src,pipeline))
 $(LIBS):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# A folder's tests see the folder's own library, the harness and what lies below.
-own	= $(filter-out $B/libweft-base.a $B/libweft-weft.a $B/libweft-testing.a,$B/libweft-$1.a)
-$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $$(call own,$$*),$(LIBS)) \
-    $B/libweft-testing.a $B/libweft.a
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# the harness's main is found in one library and called from another
+LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS)
+.SECONDEXPANSION:
+$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter %-$$*.a,$B/libweft-pipeline.a) $(RT)
+	$(LINK)
+$B/bench.test: $(call obj,$(wildcard bench/*.c)) $(RT)
+	$(LINK)
+$B/failing.test: $(call obj,$(wildcard testing/failing/*.c)) $(RT)
+	$(LINK)
 $B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft.a
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$B/bench.test: $(call obj,$(wildcard bench/*.c)) $B/libweft-testing.a $B/libweft.a
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$B/failing.test: $(call obj,$(wildcard testing/failing/*.c)) $B/libweft-testing.a $B/libweft.a
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$B/examples/%: examples/%.c $B/libweft.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $< $B/libweft-testing.a $B/libweft.a $(LDLIBS)
+	$(LINK)
+$B/examples/%: $B/examples/%.o $(RT)
+	$(LINK)
 
-$B/weft/%_test.o $B/base/%_test.o: EXTRA =
-$B/base/%.o $B/weft/%.o: EXTRA = $(HIDDEN) $(RT_SAN)
+$B/base/%.o $B/weft/%.o: EXTRA = -fvisibility=hidden $(RT_SAN)
+$B/base/%_test.o $B/weft/%_test.o: EXTRA =
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(EXTRA) -MMD -MP -c -o $@ $<
@@ -79,6 +101,18 @@ $B/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL) -c -o $@ $<
 
-.PHONY: all setup
+HEADERS	= weft.h weft_impl.h short.h sync.h sync_impl.h time.h net.h debug.h testing.h
+install: all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/pipeline lib/pkgconfig \
+	    bin share/man/man1 share/man/man3 share/man/man7)
+	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
+	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
+	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
+	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
+	for pc in tools/*.pc.in; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $$pc \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$pc .in) || exit 1; done
+
+.PHONY: all tests run check race asan aarch64 bench setup format clean help install
 .SECONDARY:
--include $(shell find build/$(MODE) -name '*.d' 2>/dev/null)
+-include $(shell find $B -name '*.d' 2>/dev/null)

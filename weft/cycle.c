@@ -7,9 +7,6 @@
 #include "pages.h"
 #include "runtime.h"
 
-int64_t	dump_holder(const struct g *g);
-void	dump_cycle(struct out *o);
-
 /* A goroutine that waits for a lock, and for whom. */
 struct edge { int64_t from, to; struct g *g; size_t seen; };
 struct edges { struct edge *e; size_t n, room; };

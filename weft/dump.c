@@ -21,7 +21,6 @@
 #include "unwind.h"
 #include "worker.h"
 
-int64_t	dump_holder(const struct g *g);
 
 /* ---- output ---- */
 
@@ -132,11 +131,14 @@ __attribute__((no_sanitize("address", "thread")))
 int64_t dump_holder(const struct g *g)
 {
 	const void *lock = g->object;
+	const struct g *holder = NULL;
 
-	if (!lock || !is_lock(g->reason))
-		return 0;
-	return g->reason == WAIT_MUTEX ? ((const struct weft_mutex *)lock)->holder :
-	    ((const struct weft_rwmutex *)lock)->holder;
+	if (g->reason == WAIT_MUTEX && ((const struct weft_mutex *)lock)->self == lock)
+		holder = ((const struct weft_mutex *)lock)->holder;
+	if ((g->reason == WAIT_RWMUTEX_R || g->reason == WAIT_RWMUTEX_W) &&
+	    ((const struct weft_rwmutex *)lock)->self == lock)
+		holder = ((const struct weft_rwmutex *)lock)->holder;
+	return holder ? holder->id : 0;
 }
 
 static const char *state_name(const struct g *g, const struct task *t)

@@ -139,6 +139,9 @@ const char *reason_name(enum reason r);
 void	dump_goroutine(struct out *o, struct g *g, const struct task *t,
 	    const char *indent, bool stack);
 void	dump_all(int fd);
+/* Goroutines that wait for each other's locks, if there are such. */
+void	dump_cycle(struct out *o);
+int64_t	dump_holder(const struct g *g);	/* of the lock that g waits for, or 0 */
 void	dump_pc(struct out *o, const void *pc);		/* "function file.c:12" */
 
 /* Waiting (wait.c, sched.c). */
@@ -211,6 +214,7 @@ void	sched_spawn(weft_entry_ *f, const intptr_t words[6], const struct weft_site
 /* Who runs this code. */
 extern struct arena {
 	uintptr_t base, size;
+	uintptr_t small;		/* slots in the first region */
 	unsigned  region_shift;		/* one region per size class */
 } arena;
 enum { SLOT_SHIFT = 16, CLASS_STEP = 2, CLASSES = 4, RECORD = 384 };
@@ -220,7 +224,9 @@ static inline struct g *self(void)
 {
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), off = sp - arena.base;
 
-	if (unlikely(off >= arena.size))
+	if (likely(off >> SLOT_SHIFT < arena.small))	/* the first region */
+		return (struct g *)((sp | (((uintptr_t)1 << SLOT_SHIFT) - 1)) + 1 - RECORD);
+	if (off >= arena.size)
 		return self_thread();
 	unsigned shift = SLOT_SHIFT + CLASS_STEP * (unsigned)(off >> arena.region_shift);
 	return (struct g *)((sp | (((uintptr_t)1 << shift) - 1)) + 1 - RECORD);

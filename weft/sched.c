@@ -245,21 +245,23 @@ static void after_park(struct worker *w, struct g *g)
 static inline void after_switch(struct g *g)
 {
 	struct worker *w = g->w;
+	void (*after)(struct worker *, struct g *) = w->after;
 
-	if (likely(w->after == after_park))
+	w->after = NULL;
+	if (likely(after == after_park))
 		after_park(w, w->after_g);	/* nearly always; spares an indirect call */
-	else if (w->after)
-		w->after(w, w->after_g);
+	else if (after)
+		after(w, w->after_g);
 }
 
 static inline void switch_to(struct worker *w, struct g *from, struct g *to,
     void (*after)(struct worker *, struct g *))
 {
 	to->w = w;
-	atomic_store_explicit(&to->status, G_RUNNING, memory_order_relaxed);
-	atomic_store_explicit(&w->running, to, memory_order_relaxed);
 	w->after = after;
 	w->after_g = from;
+	atomic_store_explicit(&to->status, G_RUNNING, memory_order_relaxed);
+	atomic_store_explicit(&w->running, to, memory_order_relaxed);
 	san_switch(from, to, after == stack_put);
 	swap(&from->sp, to->sp);
 	san_switched(from);
@@ -469,8 +471,8 @@ static void housekeeping(struct worker *w)
 	if (atomic_load_explicit(&sched.polling, memory_order_relaxed))
 		poll_look(w);
 	for (int i = 0; i < n; i++)
-		if (now >= atomic_load_explicit(&sched.worker[i]->timer_next,
-		    memory_order_relaxed) + 1000000)
+		if (now - WEFT_MS >= atomic_load_explicit(&sched.worker[i]->timer_next,
+		    memory_order_relaxed))
 			timer_run(sched.worker[i], now);
 }
 

@@ -22,7 +22,6 @@
 void	signals_init(void);
 void	sched_deadlock(void);
 void	sched_no_monitor(void);
-void	dump_cycle(struct out *o);
 
 enum { ALT_STACK = 64 * 1024 };
 
@@ -37,12 +36,22 @@ static void on_quit(int sig)
 	sem_post(&quit);
 }
 
+static void report_cycle(void)
+{
+	struct out o;
+
+	out_init(&o, STDERR_FILENO);
+	dump_cycle(&o);
+	out_flush(&o);
+}
+
 static void *quit_loop(void *arg)
 {
 	(void)arg;
 	for (;;) {
 		while (sem_wait(&quit))
 			;
+		report_cycle();
 		weft_dump(STDERR_FILENO);
 	}
 	return NULL;
@@ -50,7 +59,8 @@ static void *quit_loop(void *arg)
 
 static void dump_and_die(void)
 {
-	weft_dump(STDERR_FILENO);
+	report_cycle();
+	dump_all(STDERR_FILENO);
 }
 
 static void chain(int sig, siginfo_t *info, void *uc)
@@ -148,11 +158,6 @@ void sched_deadlock(void)
 	if (atomic_load(&sched.nidle) != atomic_load(&sched.active) || !all_wait() ||
 	    atomic_exchange(&reported, true))
 		return;
-	struct out o;
-
-	out_init(&o, STDERR_FILENO);
-	dump_cycle(&o);
-	out_flush(&o);
 	die("all goroutines are asleep - deadlock!");
 }
 

@@ -27,9 +27,9 @@ enum { LOCKED = 1, WAITING = 2 };
 
 struct mutex_node { struct node n; bool lost; };
 
-static inline void own(weft_mutex *m, struct g *g)
+static inline void own(weft_mutex *m)
 {
-	m->holder = g->id;
+	m->holder = self();
 	m->self = m;
 	san_acquire(m);
 }
@@ -79,7 +79,7 @@ static bool spin(weft_mutex *m)
 	return false;
 }
 
-static int lock_slow_path(weft_ctx *ctx, weft_mutex *m, const void *pc)
+__attribute__((noinline)) static int lock_slow_path(weft_ctx *ctx, weft_mutex *m, const void *pc)
 {
 	struct mutex_node w = { .lost = false };
 	int err;
@@ -87,12 +87,15 @@ static int lock_slow_path(weft_ctx *ctx, weft_mutex *m, const void *pc)
 	check_copy(m);
 	if (ctx && !weft_done_(ctx))
 		ctx = NULL;
-	if (spin(m))
+	if (spin(m)) {
+		own(m);
 		return 0;
+	}
 	for (;;) {
 		lock(ATOMIC(&m->lock));
 		if (take_or_mark(m)) {
 			unlock(ATOMIC(&m->lock));
+			own(m);
 			return 0;
 		}
 		waitq_join(QUEUE(&m->waiters), &w.n, ctx, w.lost);
@@ -100,17 +103,20 @@ static int lock_slow_path(weft_ctx *ctx, weft_mutex *m, const void *pc)
 		err = waitq_sleep(&w.n, ATOMIC(&m->lock), ctx, WAIT_MUTEX, m, pc);
 		if (err)
 			return err;
-		if (w.n.ok)
-			return 0;	/* handed over */
+		if (w.n.ok) {		/* handed over */
+			own(m);
+			return 0;
+		}
 		w.lost = true;
 	}
 }
 
-static void mutex_lock(weft_mutex *m, const void *pc)
+static inline void mutex_lock(weft_mutex *m, const void *pc)
 {
-	if (unlikely(!mutex_try(m)))
+	if (likely(mutex_try(m)))
+		own(m);
+	else
 		lock_slow_path(NULL, m, pc);
-	own(m, self());
 }
 
 void weft_mutex_lock(weft_mutex *m)
@@ -120,18 +126,17 @@ void weft_mutex_lock(weft_mutex *m)
 
 int weft_mutex_lock_ctx(weft_ctx *ctx, weft_mutex *m)
 {
-	int err = mutex_try(m) ? 0 : lock_slow_path(ctx, m, CALLER);
-
-	if (!err)
-		own(m, self());
-	return err;
+	if (unlikely(!mutex_try(m)))
+		return lock_slow_path(ctx, m, CALLER);
+	own(m);
+	return 0;
 }
 
 bool weft_mutex_trylock(weft_mutex *m)
 {
 	if (!mutex_try(m))
 		return false;
-	own(m, self());
+	own(m);
 	return true;
 }
 
@@ -140,10 +145,13 @@ __attribute__((cold, noreturn)) static void not_locked(const char *call, const v
 	die("%s: %p is not locked", call, m);
 }
 
-static void unlock_slow_path(weft_mutex *m)
+__attribute__((noinline)) static void unlock_slow_path(weft_mutex *m)
 {
+	unsigned s = LOCKED;
 	struct node *n;
 
+	if (!(atomic_load_explicit(ATOMIC(&m->state), memory_order_relaxed) & LOCKED))
+		not_locked("weft_mutex_unlock", m);
 	lock(ATOMIC(&m->lock));
 	n = waitq_pop(QUEUE(&m->waiters));
 	if (waitq_empty(QUEUE(&m->waiters)))
@@ -165,7 +173,6 @@ static void unlock_slow_path(weft_mutex *m)
 		return;
 	}
 	/* nobody was there: as if from the beginning */
-	unsigned s = LOCKED;
 	if (!atomic_compare_exchange_strong_explicit(ATOMIC(&m->state), &s, 0,
 	    memory_order_release, memory_order_relaxed))
 		unlock_slow_path(m);
@@ -175,19 +182,11 @@ void weft_mutex_unlock(weft_mutex *m)
 {
 	unsigned s = LOCKED;
 
-	if (unlikely(m->self != m)) {
-		check_copy(m);
-		not_locked("weft_mutex_unlock", m);
-	}
 	san_release(m);
-	m->holder = 0;
 	m->self = NULL;
-	if (likely(atomic_compare_exchange_strong_explicit(ATOMIC(&m->state), &s, 0,
+	if (unlikely(!atomic_compare_exchange_strong_explicit(ATOMIC(&m->state), &s, 0,
 	    memory_order_release, memory_order_relaxed)))
-		return;
-	if (!(s & LOCKED))
-		not_locked("weft_mutex_unlock", m);
-	unlock_slow_path(m);
+		unlock_slow_path(m);
 }
 
 /* ---- reader/writer mutex ---- */
@@ -201,10 +200,13 @@ enum { WRITER = 1, QUEUED = 2, READER = 4 };
 
 struct rw_node { struct node n; bool writer; };
 
-static bool rw_try(weft_rwmutex *m, bool writer)
+static inline bool rw_try(weft_rwmutex *m, bool writer)
 {
-	unsigned s = atomic_load_explicit(ATOMIC(&m->state), memory_order_relaxed);
+	unsigned s = 0;
 
+	if (likely(atomic_compare_exchange_strong_explicit(ATOMIC(&m->state), &s,
+	    writer ? WRITER : READER, memory_order_acquire, memory_order_relaxed)))
+		return true;
 	while (!(s & (WRITER | QUEUED)) && !(writer && s))
 		if (atomic_compare_exchange_weak_explicit(ATOMIC(&m->state), &s,
 		    s + (writer ? WRITER : READER), memory_order_acquire,
@@ -253,7 +255,7 @@ static void rw_wake(struct node *n)
 	}
 }
 
-static int rw_slow_path(weft_ctx *ctx, weft_rwmutex *m, bool writer, const void *pc)
+__attribute__((noinline)) static int rw_slow_path(weft_ctx *ctx, weft_rwmutex *m, bool writer, const void *pc)
 {
 	struct rw_node w = { .writer = writer };
 	struct node *woken;
@@ -291,7 +293,7 @@ static int rw_slow_path(weft_ctx *ctx, weft_rwmutex *m, bool writer, const void 
 static void rw_own(weft_rwmutex *m, bool writer)
 {
 	if (writer) {
-		m->holder = self()->id;
+		m->holder = self();
 		m->self = m;
 		san_acquire(&m->self);	/* readers' releases */
 	}
@@ -344,7 +346,8 @@ bool weft_rwmutex_trylock(weft_rwmutex *m)
 }
 
 /* Takes what off the state; if others wait, under the lock that they wait under. */
-static void rw_release(weft_rwmutex *m, unsigned what, const char *call)
+__attribute__((noinline)) static void rw_release_slow(weft_rwmutex *m, unsigned what,
+    const char *call)
 {
 	struct node *woken;
 
@@ -374,6 +377,15 @@ static void rw_release(weft_rwmutex *m, unsigned what, const char *call)
 	rw_wake(woken);
 }
 
+static inline void rw_release(weft_rwmutex *m, unsigned what, const char *call)
+{
+	unsigned s = what;
+
+	if (unlikely(!atomic_compare_exchange_strong_explicit(ATOMIC(&m->state), &s, 0,
+	    memory_order_release, memory_order_relaxed)))
+		rw_release_slow(m, what, call);
+}
+
 void weft_rwmutex_runlock(weft_rwmutex *m)
 {
 	san_release(&m->self);
@@ -383,7 +395,6 @@ void weft_rwmutex_runlock(weft_rwmutex *m)
 void weft_rwmutex_unlock(weft_rwmutex *m)
 {
 	san_release(m);
-	m->holder = 0;
 	m->self = NULL;
 	rw_release(m, WRITER, "weft_rwmutex_unlock");
 }

@@ -6,6 +6,7 @@
 #ifndef WEFT_SYNC_IMPL_H
 #define WEFT_SYNC_IMPL_H
 
+struct g;
 struct weft_waitq_ { struct node *head, *tail; };
 
 struct weft_mutex {
@@ -13,7 +14,7 @@ struct weft_mutex {
 	unsigned		 lock;		/* protects waiters  */
 	struct weft_waitq_	 waiters;
 	struct weft_mutex	*self;		/* while locked; tells a copy */
-	int64_t			 holder;	/* goroutine that has it, for reports  */
+	struct g		*holder;	/* who took it last, for reports       */
 };
 
 struct weft_rwmutex {
@@ -21,7 +22,7 @@ struct weft_rwmutex {
 	unsigned		 lock;
 	struct weft_waitq_	 waiters;
 	struct weft_rwmutex	*self;
-	int64_t			 holder;
+	struct g		*holder;	/* the last writer, for reports        */
 };
 
 struct weft_waitgroup {

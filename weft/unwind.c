@@ -52,6 +52,7 @@ struct trace {
 	uintptr_t	  lo, hi;	/* the stack's bounds                 */
 	struct g	 *g;		/* stop when it wakes; may be NULL    */
 	uint64_t	  sleep;	/* its sleep_word                     */
+	uintptr_t	  last;		/* pc of the outermost frame          */
 };
 
 /* Equal before and after: it did not run in between.  0: it runs. */
@@ -63,8 +64,9 @@ static uint64_t sleep_word(struct g *g)
 
 	if (status == G_WAITING)
 		return (word & PARK_STATE) == PARK_PARKED ? word & ~(uint64_t)PARK_CLAIMED : 0;
-	/* ready: saved unless its worker is still on its stack */
-	if (status != G_RUNNABLE || !w || atomic_load(&w->running) == g)
+	/* ready, perhaps before it slept: saved unless its worker is still at it */
+	if (status != G_RUNNABLE || !w || atomic_load(&w->running) == g ||
+	    (w->after && w->after_g == g))
 		return 0;
 	return word | PARK_READY;
 }
@@ -82,14 +84,16 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *ctx, void *arg)
 		return _URC_END_OF_STACK;
 	if (t->first && pc != t->first)
 		return _URC_NO_REASON;
+	if (!pc)			/* above the outermost */
+		return _URC_END_OF_STACK;
 	t->first = 0;
+	t->last = pc;
 	if (t->skip) {
 		t->skip--;
 		return _URC_NO_REASON;
 	}
-	if (!pc || t->n == t->max)
-		return _URC_END_OF_STACK;
-	t->pcs[t->n++] = (void *)(pc + (uintptr_t)exact);
+	if (t->n < t->max)
+		t->pcs[t->n++] = (void *)(pc + (uintptr_t)exact);
 	return _URC_NO_REASON;
 }
 
@@ -144,23 +148,22 @@ static bool can_walk(const uintptr_t *sp)
 	return pc && pc != (uintptr_t)swap_entry && _Unwind_Find_FDE((void *)(pc - 1), &bases);
 }
 
-static size_t unwind_in_place(struct trace *t, struct g *g, uintptr_t sp)
+static void unwind_in_place(struct trace *t, struct g *g, uintptr_t sp)
 {
 	t->g = g;
 	t->lo = sp;
 	t->hi = (uintptr_t)g;
 	if (can_walk((uintptr_t *)sp))
 		unwind_from((void *)sp, walk, t);
-	return t->n;
 }
 
-static size_t unwind_copy(struct trace *t, struct g *g, uintptr_t sp)
+static void unwind_copy(struct trace *t, struct g *g, uintptr_t sp)
 {
 	size_t size = (uintptr_t)g - sp;
 	uintptr_t *copy = pages(size);
 
 	if (!copy)
-		return 0;
+		return;
 	t->lo = (uintptr_t)copy;
 	t->hi = t->lo + size;
 	move_stack(copy, (uintptr_t *)sp, size);
@@ -168,7 +171,13 @@ static size_t unwind_copy(struct trace *t, struct g *g, uintptr_t sp)
 	if (sleep_word(g) == t->sleep && (uintptr_t)g->sp == sp && can_walk(copy))
 		unwind_from(copy, walk, t);
 	munmap(copy, size);
-	return t->n;
+}
+
+static bool is_entry(uintptr_t pc)
+{
+	enum { SIZE = 32 };		/* more than its call is away */
+
+	return pc - (uintptr_t)swap_entry < SIZE;
 }
 
 size_t unwind_parked(struct g *g, void **pcs, size_t max)
@@ -179,7 +188,12 @@ size_t unwind_parked(struct g *g, void **pcs, size_t max)
 	if (!t.sleep || g->kind != KIND_GOROUTINE || sp % sizeof sp ||
 	    sp < (uintptr_t)g->stack_lo || sp > (uintptr_t)g - SAVED)
 		return 0;
-	return signs_addresses() ? unwind_in_place(&t, g, sp) : unwind_copy(&t, g, sp);
+	if (signs_addresses())
+		unwind_in_place(&t, g, sp);
+	else
+		unwind_copy(&t, g, sp);
+	/* A stack that does not lead back to its beginning was caught in a change. */
+	return is_entry(t.last) ? t.n : 0;
 }
 
 /*

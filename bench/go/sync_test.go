@@ -67,9 +67,12 @@ func BenchmarkRWMutexRead(b *testing.B) {
 
 	for i := range readers {
 		wg.Go(func() {
-			for range share(b.N, i, readers) {
+			for k := range share(b.N, i, readers) {
 				m.RLock()
 				m.RUnlock()
+				if k%1024 == 0 {
+					runtime.Gosched() // as ours does
+				}
 			}
 		})
 	}
