@@ -81,7 +81,7 @@ $(LIBS):
 # the harness's main is found in one library and called from another
 LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS)
 .SECONDEXPANSION:
-$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter %-$$*.a,$B/libweft-pipeline.a) $(RT)
+$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$B/libweft-pipeline.a) $(RT)
 	$(LINK)
 $B/bench.test: $(call obj,$(wildcard bench/*.c)) $(RT)
 	$(LINK)
@@ -113,6 +113,7 @@ install: all
 	for pc in tools/*.pc.in; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $$pc \
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$pc .in) || exit 1; done
 
+.DELETE_ON_ERROR:
 .PHONY: all tests run check race asan aarch64 bench setup format clean help install
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

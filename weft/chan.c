@@ -148,8 +148,10 @@ static inline bool try_recv(struct weft_chan *c, void *v, bool *ok)
 
 	if (c->count) {
 		take(c, v);
-		if (!waitq_empty(&c->sendq) && (n = waitq_pop(&c->sendq)))
+		if (!waitq_empty(&c->sendq) && (n = waitq_pop(&c->sendq))) {
+			san_acquire(&n->ptr);	/* put releases it on the sender's behalf */
 			put(c, n->ptr);
+		}
 		unlock(&c->lock);
 		if (n)
 			hand_over(n, NULL, NULL, 0);

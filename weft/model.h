@@ -47,9 +47,10 @@ struct scenario {
 	void	(*reset)(void);
 	void	(*thread[MODEL_THREADS])(void);
 	void	(*end)(void);		/* all have ended, or those blocked may be */
+	/* or NULL: sees each change of an atomic */
 	void	(*wrote)(const void *addr, uint64_t old, uint64_t now);
-	uint8_t	may_block;		/* bit per thread: may wait for ever */
-	bool	tso;
+	unsigned may_block;		/* bit per thread: may wait for ever */
+	bool	tso;			/* and then no spurious failures */
 };
 
 struct explored {
@@ -92,7 +93,7 @@ struct loc { const void *addr; vclock sync, write, read; uint32_t run; };
 struct choice { uint8_t agent, enabled, sleep; bool fails, may_fail; };
 
 /* What an agent's step touches. */
-struct touch { const void *addr; bool write; int thread; };
+struct touch { const void *addr; bool write; };
 
 static struct model {
 	const struct scenario *s;
@@ -335,7 +336,7 @@ static uint64_t do_cas(struct model_thread *t, const struct op *o)
 	struct op load = *o;
 
 	load.order = o->fail_order;
-	c->may_fail = o->weak && !m.spurious && peek(o) == o->want;
+	c->may_fail = o->weak && !m.s->tso && !m.spurious && peek(o) == o->want;
 	if (c->fails)
 		m.spurious = true;
 	if (c->fails || peek(o) != o->want)
@@ -400,17 +401,16 @@ static struct touch touch_of(int agent)
 	struct model_thread *t = &m.t[agent % MODEL_THREADS];
 
 	if (agent >= MODEL_THREADS)
-		return (struct touch){ t->buffer[0].op.addr, true, agent - MODEL_THREADS };
+		return (struct touch){ t->buffer[0].op.addr, true };
 	if (t->op.kind == OP_FENCE || (t->op.kind == OP_STORE && m.s->tso))
-		return (struct touch){ NULL, false, agent };
-	return (struct touch){ t->op.addr,
-	    t->op.kind != OP_LOAD && t->op.kind != OP_WAIT, agent };
+		return (struct touch){ NULL, false };
+	return (struct touch){ t->op.addr, t->op.kind != OP_LOAD && t->op.kind != OP_WAIT };
 }
 
+/* A thread and its own buffer too: what needs the buffer empty cannot go before. */
 static bool commute(const struct touch *a, const struct touch *b)
 {
-	return a->thread != b->thread &&
-	    (!a->addr || a->addr != b->addr || (!a->write && !b->write));
+	return !a->addr || a->addr != b->addr || (!a->write && !b->write);
 }
 
 /* What was tried before the last step and would come to the same after it. */
@@ -483,13 +483,12 @@ static uint64_t model_op(struct op o)
 
 static bool model_cas(struct op o, void *want)
 {
-	bool before = m.spurious, ok;
 	uint64_t old;
+	bool ok;
 
 	memcpy(&o.want, want, o.size);
 	old = model_op(o);
 	ok = old == o.want && !m.choice[m.depth - 1].fails;
-	(void)before;
 	if (!ok)
 		memcpy(want, &old, o.size);
 	return ok;

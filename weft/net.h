@@ -72,7 +72,7 @@ int	weft_wait_fd(weft_ctx *ctx, int fd, short events);
 /*
  * Around a call known to block (getaddrinfo, fsync, a foreign library): other
  * goroutines get another thread at once instead of after 10 ms.  Cheap; do not
- * nest; nothing of Weft may be called in between.
+ * nest; nothing of Weft but errno may be used in between.
  */
 void	weft_enter_blocking(void);
 void	weft_leave_blocking(void);

@@ -81,7 +81,8 @@ static inline bool park_cancel(struct park *p)
 /* On the next stack, once the registers are saved.  False: woken already, run it. */
 static inline bool park_commit(struct park *p)
 {
-	uint64_t w = atomic_load_explicit(&p->word, memory_order_relaxed);
+	/* acquire: pairs with the release in park_wake; the sleeper runs at once */
+	uint64_t w = atomic_load_explicit(&p->word, memory_order_acquire);
 
 	do {
 		if ((w & PARK_STATE) == PARK_READY)

@@ -2,9 +2,9 @@
  * poll_epoll.c - the netpoller
  *
  * A descriptor is registered once, edge-triggered, with the epoll of the worker
- * that opens it; callers try the system call first and wait only on EAGAIN.  Any
- * worker may look at any epoll.  One idle worker, the pollster, sleeps in the root
- * epoll, which holds all of theirs and an eventfd to wake it.
+ * that opens it; callers try the system call first and wait only on EAGAIN.  The
+ * root epoll holds all of theirs and tells any worker that looks which of them has
+ * events.  One idle worker, the pollster, sleeps in it; an eventfd wakes it.
  */
 #include "poll.h"
 
@@ -116,9 +116,24 @@ static bool drain(struct worker *w, int epfd)
 	return found;
 }
 
+/* The eventfd is the pollster's to read. */
+static bool drain_ready(struct worker *w, const struct epoll_event *ev, int n)
+{
+	bool found = false;
+
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd != sched.kick)
+			found |= drain(w, ev[i].data.fd);
+	return found;
+}
+
 bool poll_look(struct worker *w)
 {
-	return drain(w, w->epfd);
+	struct epoll_event ev[16];
+	int n = epoll_wait(sched.root, ev, 16, 0);
+
+	w->stats.polls++;
+	return drain_ready(w, ev, n);
 }
 
 static int wait_root(struct epoll_event *ev, int n, int64_t ns)
@@ -151,12 +166,10 @@ void poll_sleep(struct worker *w, int64_t until)
 	}
 	n = wait_root(ev, 16, ns);
 	w->stats.polls++;
-	for (int i = 0; i < n; i++) {
-		if (ev[i].data.fd != sched.kick)
-			drain(w, ev[i].data.fd);
-		else if (read(sched.kick, &count, sizeof count) < 0)
+	drain_ready(w, ev, n);
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == sched.kick && read(sched.kick, &count, sizeof count) < 0)
 			continue;	/* somebody read it: good enough */
-	}
 }
 
 /* ---- descriptors ---- */

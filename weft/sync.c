@@ -267,6 +267,8 @@ __attribute__((noinline)) static int rw_slow_path(weft_ctx *ctx, weft_rwmutex *m
 	if (ctx && !weft_done_(ctx))
 		ctx = NULL;
 	lock(ATOMIC(&m->lock));
+	if (!writer)			/* what rlock counted too early */
+		atomic_fetch_sub_explicit(ATOMIC(&m->state), READER, memory_order_relaxed);
 	atomic_fetch_or_explicit(ATOMIC(&m->state), QUEUED, memory_order_relaxed);
 	waitq_join(QUEUE(&m->waiters), &w.n, ctx, false);
 	woken = rw_grant(m);		/* perhaps us: it was released in between */
@@ -300,9 +302,22 @@ static void rw_own(weft_rwmutex *m, bool writer)
 	san_acquire(m);			/* the writer's */
 }
 
+/*
+ * A reader counts itself first and looks then, which does not fail when many do so
+ * at once.  If it may not enter, the slow path takes the count back under the lock
+ * and looks whom it has kept out in the meantime.
+ */
+static inline bool rw_enter(weft_rwmutex *m)
+{
+	/* acquire: pairs with the release of the writer */
+	return !(atomic_fetch_add_explicit(ATOMIC(&m->state), READER,
+	    memory_order_acquire) & (WRITER | QUEUED));
+}
+
 static int rw_lock(weft_ctx *ctx, weft_rwmutex *m, bool writer, const void *pc)
 {
-	int err = rw_try(m, writer) ? 0 : rw_slow_path(ctx, m, writer, pc);
+	bool got = writer ? rw_try(m, true) : rw_enter(m);
+	int err = got ? 0 : rw_slow_path(ctx, m, writer, pc);
 
 	if (!err)
 		rw_own(m, writer);

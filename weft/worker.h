@@ -109,19 +109,43 @@ int64_t	timer_bucket(int64_t now, int64_t when);
 int	poll_new(void);				/* a worker's epoll descriptor, or -errno */
 void	poll_free(int epfd);
 void	poll_init(void);
-bool	poll_look(struct worker *w);		/* does not wait; true: something is ready */
+bool	poll_look(struct worker *w);		/* everyone's; does not wait; true: something was ready */
 void	poll_sleep(struct worker *w, int64_t until);	/* the pollster */
 void	poll_kick(void);
 
 /* sched.c */
-void	sched_start(void);
-void	sched_no_monitor(void);
-void	sched_queue(struct worker *w, uintptr_t item);	/* at the tail */
+void	sched_queue(struct worker *w, uintptr_t item);	/* at the tail, and tells */
+void	sched_run(struct worker *w, uintptr_t item);	/* on the worker's own stack */
+
+/* find.c */
+void	*worker_loop(void *worker);
+
+/* idle.c */
+void	idle_sleep(struct worker *w);
+void	idle_stop_searching(struct worker *w, bool found);
 void	sched_wake_one(void);
+bool	sched_relieve(void);		/* wakes or starts a worker beyond procs */
+
+/* workers.c */
+void	sched_start(void);
+int	worker_start(void);		/* sched.lock is held; 0 or -errno */
 void	sched_die_unless_running(const char *call);
+
+/* monitor.c, signals.c */
 void	monitor_start(void);
 void	monitor_wake(void);
-bool	sched_relieve(void);		/* wakes or starts a worker beyond procs */
+void	sched_no_monitor(void);
+
+/* What is in a worker's next is its own for so long. */
+enum { WORKER_STALE_NS = 5000 };
+struct worker_seen { uintptr_t next; uint32_t tick; int64_t since; };
+
+static inline bool worker_is_blocked(struct worker *w)
+{
+	/* relaxed: a hint */
+	return atomic_load_explicit(&w->blocking, memory_order_relaxed) ||
+	    atomic_load_explicit(&w->relieved, memory_order_relaxed);
+}
 
 static inline uintptr_t item_g(struct g *g) { return (uintptr_t)g; }
 static inline uintptr_t item_task(struct task *t) { return (uintptr_t)t | 1; }

@@ -1,0 +1,90 @@
+/* help.h - what weft-pipeline --help prints */
+#ifndef WEFT_PIPELINE_HELP_H
+#define WEFT_PIPELINE_HELP_H
+
+static const char help_main[] =
+"weft-pipeline - reads logs, filters and enriches them, and delivers every line\n"
+"\n"
+"usage:\n"
+"    weft-pipeline run [options] FILE...     run the pipeline (- is standard input)\n"
+"    weft-pipeline gen --lines N [options]   generate a log to test with\n"
+"    weft-pipeline verify FILE...            find generated lines that are missing\n"
+"    weft-pipeline COMMAND --help            all about one command\n"
+"    weft-pipeline --version\n"
+"\n"
+"example:\n"
+"    weft-pipeline run --level warn -o stdout -o file:warn.jsonl /var/log/*.log\n"
+"\n"
+"exit status: 0 all is well; 1 something could not be read or delivered, or the\n"
+"account does not balance; 2 wrong usage; 130 after the second Ctrl-C.\n";
+
+static const char help_run[] =
+"usage: weft-pipeline run [options] FILE... | -\n"
+"\n"
+"Reads all FILEs at the same time (- is standard input), drops the lines below a\n"
+"level, adds host, source and line number to the others, and writes them to every\n"
+"output.  At the end a table on standard error accounts for every line:\n"
+"read = filtered + unparsable + delivered + failed, for each output.\n"
+"\n"
+"    -l, --level LEVEL   deliver lines of this level and above: trace (default),\n"
+"                        debug, info, warn, error, fatal\n"
+"    -o, --output DEST   where to; may be given several times (default: stdout)\n"
+"                          stdout         standard output\n"
+"                          file:PATH      a file, replaced if it exists\n"
+"                          append:PATH    a file, added to\n"
+"                        written as JSON lines; as text for people if PATH ends in\n"
+"                        .txt or stdout is a terminal; DEST,json DEST,text and\n"
+"                        DEST,raw (lines as they were read) say it explicitly\n"
+"    -d, --dead FILE     append lines that cannot be parsed or delivered to FILE,\n"
+"                        as JSON with the reason; without it they are counted\n"
+"    -f, --format F      auto (default): find out for each line whether it is JSON,\n"
+"                        syslog, dpkg.log, apt's, update-alternatives' or plain text;\n"
+"                        json: what is not JSON is unparsable;\n"
+"                        plain: look for nothing but the level\n"
+"    -w, --workers N     enrich in N goroutines (default: one per CPU)\n"
+"        --unordered     do not keep the order of lines within a FILE\n"
+"        --host NAME     name this host so (default: its host name); lines that\n"
+"                        name a host keep theirs\n"
+"        --progress      show counters and speed while running, also when standard\n"
+"                        error is no terminal; --no-progress: never\n"
+"    -q, --quiet         print the table only when something went wrong\n"
+"\n"
+"Ctrl-C (or SIGTERM) stops reading; what has been read is delivered.  A second one\n"
+"stops at once, with exit status 130.  A line that begins with { must be valid JSON\n"
+"or it is unparsable; any other line passes.  Compressed files are refused.\n"
+"\n"
+"examples:\n"
+"    weft-pipeline run --level error /var/log/*.log\n"
+"    tail -f app.log | weft-pipeline run -o stdout -o append:all.jsonl -\n"
+"    weft-pipeline run -o file:a.jsonl -o file:a.txt --dead bad.jsonl app.jsonl\n";
+
+static const char help_gen[] =
+"usage: weft-pipeline gen --lines N [options]\n"
+"\n"
+"Writes a made-up log.  The same options give the same bytes.  Every line carries\n"
+"its seed, source, number and a checksum, which weft-pipeline verify reads.\n"
+"\n"
+"    -n, --lines N       so many lines\n"
+"    -s, --seed S        which log (default 1)\n"
+"        --source N      which of the logs of that seed (default 1)\n"
+"    -f, --format F      json (default), syslog, plain, or mix: all three\n"
+"    -o, --output FILE   write it to FILE instead of standard output\n"
+"\n"
+"example:\n"
+"    weft-pipeline gen --lines 1000000 --seed 42 -o generated.jsonl\n";
+
+static const char help_verify[] =
+"usage: weft-pipeline verify [--level LEVEL] FILE...\n"
+"\n"
+"Looks for the lines of weft-pipeline gen in FILEs, wherever they have been, and\n"
+"names those that are lost, doubled or torn.  Other lines are counted and ignored.\n"
+"Exit status 1 when a line is lost, doubled or torn.\n"
+"\n"
+"    -l, --level LEVEL   lines below LEVEL may be missing, because a pipeline\n"
+"                        filtered them out\n"
+"\n"
+"example:\n"
+"    weft-pipeline run --level info -o file:out.jsonl generated.jsonl\n"
+"    weft-pipeline verify --level info out.jsonl\n";
+
+#endif

@@ -1,0 +1,23 @@
+/* render.h - lines as they are written to outputs and dead-letter files */
+#ifndef WEFT_PIPELINE_RENDER_H
+#define WEFT_PIPELINE_RENDER_H
+
+#include "batch.h"
+
+/* Where a line came from, once per source: what enrichment adds to each. */
+struct origin {
+	struct buf	host, source;	/* as they are                             */
+	struct buf	prefix;		/* {"host":"h","source":"s","seq":         */
+};
+void	origin_init(struct origin *o, const char *host, const char *source);
+void	origin_finish(struct origin *o);
+
+/* Appends one line, newline included, to out; number is its place in the source. */
+void	render_line(struct buf *out, int format, const struct origin *o,
+	    const char *text, const struct line *l, uint64_t number);
+
+/* Building blocks. */
+void	render_number(struct buf *out, uint64_t n);
+void	render_string(struct buf *out, const char *p, size_t len);	/* with quotes */
+
+#endif

@@ -1,0 +1,596 @@
+/* chan_test.c - channels: values, order, waiting, closing, misuse */
+#include <pthread.h>
+#include <string.h>
+
+#include "child_test.h"
+#include "settle_test.h"
+#include "sync.h"
+#include "testing.h"
+
+static void send_one(weft_chan(int) c, int x)
+{
+	weft_send(c, x);
+}
+
+/* Sends first..first + n - 1. */
+static void send_run(weft_chan(int) c, int first, int n)
+{
+	for (int i = 0; i < n; i++)
+		weft_send(c, first + i);
+}
+
+static void receive_one(weft_chan(int) c, int *x, bool *ok)
+{
+	*ok = weft_recv(c, x);
+}
+
+TEST(SendMeetsReceive, .parallel = true)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	int x = 0;
+
+	weft_go(send_one, c, 7);
+	CHECK(weft_recv(c, &x));
+	CHECK_EQ(x, 7);
+	CHECK_EQ(weft_len(c), 0);
+	CHECK_EQ(weft_cap(c), 0);
+	weft_free(c);
+}
+
+TEST(UnbufferedSendWaitsForReceiver)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	int x = 0;
+
+	weft_go(send_one, c, 3);
+	settle(send_one, WAIT_CHAN_SEND, 1);
+	CHECK_EQ(weft_len(c), 0);
+	CHECK(weft_recv(c, &x));
+	CHECK_EQ(x, 3);
+	weft_free(c);
+}
+
+TEST(ReceiveWaitsForSender)
+{
+	weft_chan(int) c = weft_make(int, 4);
+	weft_waitgroup wg = {0};
+	int x = 0;
+	bool ok = false;
+
+	weft_waitgroup_go(&wg, receive_one, c, &x, &ok);
+	settle(receive_one, WAIT_CHAN_RECV, 1);
+	weft_send(c, 9);
+	CHECK_EQ(weft_len(c), 0);	/* handed over, not buffered */
+	weft_waitgroup_wait(&wg);
+	CHECK(ok);
+	CHECK_EQ(x, 9);
+	weft_free(c);
+}
+
+TEST(BufferKeepsOrder, .parallel = true)
+{
+	enum { CAP = 7 };
+	weft_chan(int) c = weft_make(int, CAP);
+	int next = 0, x;
+
+	/* several laps, at every place of the ring */
+	for (int lap = 0; lap < 20; lap++) {
+		int n = lap % CAP + 1;
+
+		for (int i = 0; i < n; i++) {
+			weft_send(c, next + i);
+			CHECK_EQ(weft_len(c), i + 1);
+		}
+		for (int i = 0; i < n; i++) {
+			CHECK(weft_recv(c, &x));
+			CHECK_EQ(x, next++);
+		}
+	}
+	CHECK_EQ(weft_cap(c), CAP);
+	weft_free(c);
+}
+
+TEST(FullBufferMakesSendersWaitInOrder)
+{
+	weft_chan(int) c = weft_make(int, 2);
+	int x;
+
+	weft_send(c, 0);
+	weft_send(c, 1);
+	for (int i = 2; i < 6; i++) {
+		weft_go(send_one, c, i);
+		settle(send_one, WAIT_CHAN_SEND, i - 1);
+	}
+	CHECK_EQ(weft_len(c), 2);
+	for (int i = 0; i < 6; i++) {
+		CHECK(weft_recv(c, &x));
+		CHECK_EQ(x, i);
+	}
+	CHECK_EQ(weft_len(c), 0);
+	weft_free(c);
+}
+
+static void receive_in_turn(weft_chan(int) c, weft_chan(int) order, int me)
+{
+	int x;
+
+	weft_recv(c, &x);
+	weft_send(order, me * 100 + x);
+}
+
+TEST(ReceiversAreServedInOrderOfArrival)
+{
+	weft_chan(int) c = weft_make(int, 0), order = weft_make(int, 8);
+	int got[8], sum = 0;
+
+	for (int i = 0; i < 8; i++) {
+		weft_go(receive_in_turn, c, order, i);
+		settle(receive_in_turn, WAIT_CHAN_RECV, i + 1);
+	}
+	for (int i = 0; i < 8; i++)
+		weft_send(c, i);
+	for (int i = 0; i < 8; i++) {
+		weft_recv(order, &got[i]);
+		CHECK_EQ(got[i] / 100, got[i] % 100);
+		sum += got[i];
+	}
+	CHECK_EQ(sum, 28 * 101);
+	weft_free(c);
+	weft_free(order);
+}
+
+TEST(CloseDrainsThenGivesZero, .parallel = true)
+{
+	weft_chan(int) c = weft_make(int, 3);
+	int x = -1;
+
+	weft_send(c, 1);
+	weft_send(c, 2);
+	weft_close(c);
+	CHECK_EQ(weft_len(c), 2);
+	CHECK(weft_recv(c, &x));
+	CHECK_EQ(x, 1);
+	CHECK(weft_recv(c, &x));
+	CHECK_EQ(x, 2);
+	for (int i = 0; i < 3; i++) {
+		x = -1;
+		CHECK(!weft_recv(c, &x));
+		CHECK_EQ(x, 0);
+	}
+	weft_free(c);
+}
+
+static void expect_closed(weft_chan(int) c)
+{
+	int x = 5;
+
+	CHECK(!weft_recv(c, &x));
+	CHECK_EQ(x, 0);
+}
+
+TEST(CloseWakesReceivers)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	weft_waitgroup wg = {0};
+
+	for (int i = 0; i < 20; i++)
+		weft_waitgroup_go(&wg, expect_closed, c);
+	settle(expect_closed, WAIT_CHAN_RECV, 20);
+	weft_close(c);
+	weft_waitgroup_wait(&wg);
+	weft_free(c);
+}
+
+TEST(ReceiveMayDropTheValue, .parallel = true)
+{
+	weft_chan(int) c = weft_make(int, 1);
+
+	weft_send(c, 1);
+	CHECK(weft_recv(c, NULL));
+	weft_go(send_one, c, 2);
+	CHECK(weft_recv(c, NULL));
+	weft_close(c);
+	CHECK(!weft_recv(c, NULL));
+	weft_free(c);
+}
+
+TEST(NullChannelHasNothing, .parallel = true)
+{
+	weft_chan(int) c = NULL;
+
+	CHECK_EQ(weft_len(c), 0);
+	CHECK_EQ(weft_cap(c), 0);
+	weft_free(c);
+}
+
+static void receive_null(weft_chan(int) c)
+{
+	weft_recv(c, NULL);
+}
+
+static void send_null(weft_chan(int) c)
+{
+	weft_send(c, 1);
+}
+
+TEST(NullChannelWaitsForEver, .leaks = true)
+{
+	weft_go(receive_null, NULL);
+	weft_go(send_null, NULL);
+	settle(receive_null, WAIT_CHAN_NULL, 1);
+	settle(send_null, WAIT_CHAN_NULL, 1);
+}
+
+struct big { long a[125]; };
+
+static void send_big(weft_chan(struct big) c, int n)
+{
+	struct big b;
+
+	for (int i = 0; i < n; i++) {
+		for (int k = 0; k < 125; k++)
+			b.a[k] = i * 1000L + k;
+		weft_send(c, b);
+		memset(&b, 0xff, sizeof b);	/* it has been copied */
+	}
+	weft_close(c);
+}
+
+static void big_values(int cap)
+{
+	weft_chan(struct big) c = weft_make(struct big, (size_t)cap);
+	struct big b;
+	int n = 0, wrong = 0;
+
+	weft_go(send_big, c, 100);
+	for (; weft_recv(c, &b); n++)
+		for (int k = 0; k < 125; k++)
+			wrong += b.a[k] != n * 1000L + k;
+	CHECK_EQ(n, 100);
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(b.a[0] | b.a[124], 0);
+	weft_free(c);
+}
+
+TEST(BigValuesArriveWhole, .parallel = true)
+{
+	big_values(0);
+	big_values(1);
+	big_values(7);
+}
+
+struct nothing { };
+
+static void send_nothings(weft_chan(struct nothing) c, int n)
+{
+	while (n--)
+		weft_send(c, (struct nothing){ });
+	weft_close(c);
+}
+
+TEST(ValuesMayBeEmpty, .parallel = true)
+{
+	weft_chan(struct nothing) c = weft_make(struct nothing, 3);
+	struct nothing x;
+	int n = 0;
+
+	weft_go(send_nothings, c, 50);
+	while (weft_recv(c, &x))
+		n++;
+	CHECK_EQ(n, 50);
+	weft_free(c);
+}
+
+struct odd { char c[3]; };
+
+TEST(ValuesOfEverySize, .parallel = true)
+{
+	weft_chan(char) a = weft_make(char, 2);
+	weft_chan(short) b = weft_make(short, 2);
+	weft_chan(struct odd) c = weft_make(struct odd, 2);
+	weft_chan(double) d = weft_make(double, 2);
+	weft_chan(const char *) s = weft_make(const char *, 2);
+	char x;
+	short y;
+	struct odd z;
+	double w;
+	const char *text;
+
+	weft_send(a, 'a');
+	weft_send(b, -2);
+	weft_send(c, (struct odd){ "xy" });
+	weft_send(d, 1.5);
+	weft_send(s, "text");
+	CHECK(weft_recv(a, &x) && x == 'a');
+	CHECK(weft_recv(b, &y) && y == -2);
+	CHECK(weft_recv(c, &z) && !strcmp(z.c, "xy"));
+	CHECK(weft_recv(d, &w) && w == 1.5);
+	CHECK(weft_recv(s, &text) && !strcmp(text, "text"));
+	weft_free(a);
+	weft_free(b);
+	weft_free(c);
+	weft_free(d);
+	weft_free(s);
+}
+
+static void pass_on(weft_chan(int) in, weft_chan(int) out)
+{
+	for (int x; weft_recv(in, &x); )
+		weft_send(out, x + 1);
+	weft_close(out);
+}
+
+/* A chain of 100 goroutines. */
+TEST(DaisyChain, .parallel = true)
+{
+	weft_chan(int) c[101];
+	int x, sum = 0;
+
+	for (int i = 0; i <= 100; i++)
+		c[i] = weft_make(int, (size_t)(i % 3));
+	for (int i = 0; i < 100; i++)
+		weft_go(pass_on, c[i], c[i + 1]);
+	weft_go(send_run, c[0], 0, 0);
+	for (int i = 0; i < 50; i++) {
+		weft_go(send_one, c[0], i);
+		weft_recv(c[100], &x);
+		CHECK_EQ(x, i + 100);
+		sum += x;
+	}
+	CHECK_EQ(sum, 49 * 25 + 5000);
+	weft_close(c[0]);
+	CHECK(!weft_recv(c[100], &x));
+	for (int i = 0; i <= 100; i++)
+		weft_free(c[i]);
+}
+
+enum { PRODUCERS = 8, CONSUMERS = 5, EACH = 5000 };
+
+struct tally {
+	weft_chan(int) c;
+	_Atomic int64_t sum;
+	_Atomic int n, disorder;
+};
+
+/* Values of one producer must arrive at each consumer in the order they were sent. */
+static void consume(struct tally *t)
+{
+	int last[PRODUCERS], x;
+
+	memset(last, 0xff, sizeof last);
+	while (weft_recv(t->c, &x)) {
+		t->n++;
+		t->sum += x;
+		t->disorder += x % EACH <= last[x / EACH];
+		last[x / EACH] = x % EACH;
+	}
+}
+
+static void many_to_many(size_t cap)
+{
+	struct tally t = { .c = weft_make(int, cap) };
+	weft_waitgroup producers = {0}, consumers = {0};
+	int64_t n = PRODUCERS * EACH;
+
+	for (int i = 0; i < CONSUMERS; i++)
+		weft_waitgroup_go(&consumers, consume, &t);
+	for (int i = 0; i < PRODUCERS; i++)
+		weft_waitgroup_go(&producers, send_run, t.c, i * EACH, EACH);
+	weft_waitgroup_wait(&producers);
+	weft_close(t.c);
+	weft_waitgroup_wait(&consumers);
+	CHECK_EQ(t.n, n);
+	CHECK_EQ(t.sum, n * (n - 1) / 2);
+	CHECK_EQ(t.disorder, 0);
+	weft_free(t.c);
+}
+
+TEST(ManyToManyUnbuffered)
+{
+	many_to_many(0);
+}
+
+TEST(ManyToManyBuffered)
+{
+	many_to_many(1);
+	many_to_many(10);
+	many_to_many(1000);
+}
+
+/* Only one value is under way: who receives it may send. */
+static void pass_token(weft_chan(int) c, int rounds, int *shared)
+{
+	int x;
+
+	while (rounds--) {
+		weft_recv(c, &x);
+		++*shared;	/* no lock: the token is one */
+		weft_send(c, x);
+	}
+}
+
+TEST(ChannelAsLock, .parallel = true)
+{
+	weft_chan(int) c = weft_make(int, 1);
+	weft_waitgroup wg = {0};
+	int shared = 0;
+
+	weft_send(c, 0);
+	for (int i = 0; i < 8; i++)
+		weft_waitgroup_go(&wg, pass_token, c, 1000, &shared);
+	weft_waitgroup_wait(&wg);
+	CHECK_EQ(shared, 8000);
+	weft_free(c);
+}
+
+/* The prime sieve of every book on the subject. */
+static void filter(weft_chan(int) in, weft_chan(int) out, int prime)
+{
+	for (int x; weft_recv(in, &x); )
+		if (x % prime)
+			weft_send(out, x);
+	weft_close(out);
+}
+
+static void count_from_2(weft_chan(int) out, int to)
+{
+	for (int i = 2; i <= to; i++)
+		weft_send(out, i);
+	weft_close(out);
+}
+
+TEST(PrimeSieve, .parallel = true)
+{
+	static const int primes[] = { 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47 };
+	weft_chan(int) c[20];
+	int n = 0, x;
+
+	c[0] = weft_make(int, 0);
+	weft_go(count_from_2, c[0], 50);
+	for (; weft_recv(c[n], &x); n++) {
+		REQUIRE(n < 15);
+		CHECK_EQ(x, primes[n]);
+		c[n + 1] = weft_make(int, 0);
+		weft_go(filter, c[n], c[n + 1], x);
+	}
+	CHECK_EQ(n, 15);
+	for (; n >= 0; n--)
+		weft_free(c[n]);
+}
+
+/* Channels of channels: the answer comes on one that travels with the question. */
+struct question { int x; weft_chan(int) answer; };
+
+static void answer_all(weft_chan(struct question) in)
+{
+	for (struct question q; weft_recv(in, &q); )
+		weft_send(q.answer, q.x * q.x);
+}
+
+static void ask(weft_chan(struct question) out, int x)
+{
+	struct question q = { x, weft_make(int, 0) };
+	int y;
+
+	weft_send(out, q);
+	weft_recv(q.answer, &y);
+	CHECK_EQ(y, x * x);
+	weft_free(q.answer);		/* at once: the answerer is done with it */
+}
+
+TEST(ChannelsTravel, .parallel = true)
+{
+	weft_chan(struct question) c = weft_make(struct question, 0);
+	weft_waitgroup servers = {0}, clients = {0};
+
+	for (int i = 0; i < 3; i++)
+		weft_waitgroup_go(&servers, answer_all, c);
+	for (int i = 0; i < 500; i++)
+		weft_waitgroup_go(&clients, ask, c, i);
+	weft_waitgroup_wait(&clients);
+	weft_close(c);
+	weft_waitgroup_wait(&servers);
+	weft_free(c);
+}
+
+static void *thread_echo(void *arg)
+{
+	weft_chan(int) *c = arg;
+
+	for (int x; weft_recv(c[0], &x); )
+		weft_send(c[1], x * 2);
+	weft_close(c[1]);
+	return NULL;
+}
+
+TEST(PlainThreadsUseChannels)
+{
+	weft_chan(int) c[2] = { weft_make(int, 0), weft_make(int, 3) };
+	pthread_t thread;
+	int x, sum = 0;
+
+	pthread_create(&thread, NULL, thread_echo, c);
+	for (int i = 0; i < 300; i++) {
+		weft_send(c[0], i);
+		CHECK(weft_recv(c[1], &x));
+		sum += x;
+	}
+	weft_close(c[0]);
+	CHECK(!weft_recv(c[1], &x));
+	pthread_join(thread, NULL);
+	CHECK_EQ(sum, 300 * 299);
+	weft_free(c[0]);
+	weft_free(c[1]);
+}
+
+/* ---- what stops the program ---- */
+
+CHILD(SendOnClosed)
+{
+	weft_chan(int) c = weft_make(int, 1);
+
+	weft_close(c);
+	weft_send(c, 1);
+	return 0;
+}
+
+static void close_it(weft_chan(int) c)
+{
+	weft_close(c);
+}
+
+CHILD(CloseUnderSender)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	weft_go(close_it, c);
+	weft_send(c, 1);
+	return 0;
+}
+
+CHILD(CloseTwice)
+{
+	weft_chan(int) c = weft_make(int, 1);
+
+	weft_close(c);
+	weft_close(c);
+	return 0;
+}
+
+CHILD(CloseNull)
+{
+	weft_chan(int) c = NULL;
+
+	weft_close(c);
+	return 0;
+}
+
+static void free_it(weft_chan(int) c)
+{
+	weft_free(c);
+}
+
+CHILD(FreeUnderReceiver)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	weft_go(free_it, c);
+	weft_recv(c, NULL);
+	return 0;
+}
+
+CHILD(TooBig)
+{
+	weft_make(struct big, SIZE_MAX / 100);
+	return 0;
+}
+
+TEST(ChannelMisuseStopsTheProgram)
+{
+	CHECK_DIES("SendOnClosed", "weft: send on closed channel");
+	CHECK_DIES("CloseUnderSender", "weft: send on closed channel");
+	CHECK_DIES("CloseTwice", "weft: close of closed channel");
+	CHECK_DIES("CloseNull", "weft: weft_close: the channel is NULL");
+	CHECK_DIES("FreeUnderReceiver", "has goroutines waiting on it");
+	CHECK_DIES("TooBig", "do not fit into memory");
+}
