@@ -51,12 +51,14 @@ struct scenario {
 	void	(*wrote)(const void *addr, uint64_t old, uint64_t now);
 	unsigned may_block;		/* bit per thread: may wait for ever */
 	bool	tso;			/* and then no spurious failures */
+	long	limit;			/* executions, if not 0 */
 };
 
 struct explored {
 	long	    executions, redundant;
 	const char *violation;		/* NULL: none */
 	int	    line;
+	bool	    complete;
 };
 
 /* For the model threads and end(). */
@@ -596,7 +598,9 @@ static struct explored explore(const struct scenario *s)
 		execute();
 		e.executions += !m.redundant;
 		e.redundant += m.redundant;
-	} while (!m.violation && next_execution());
+		e.complete = !m.violation && !next_execution();
+	} while (!m.violation && !e.complete &&
+	    (!s->limit || e.executions + e.redundant < s->limit));
 	e.violation = m.violation;
 	e.line = m.line;
 	if (e.violation) {

@@ -302,8 +302,13 @@ ssize_t weft_read(weft_ctx *ctx, weft_conn *c, void *buf, size_t n)
 
 	if (err)
 		return err;
+	if (s->pd->drained && !s->pd->hup)
+		err = pd_wait(s->pd, DIR_READ, ctx, WAIT_READ, CALLER);
 	while (!err && (got = recv(s->fd, buf, n, 0)) < 0)
 		err = again(s, DIR_READ, ctx, CALLER);
+	/* A short read took all there was: what comes later, or the end if it has not
+	   been seen, raises another edge, and the next call need not ask. */
+	s->pd->drained = !err && (size_t)got < n;
 	if (!err && got == 0 && s->pd->closed)
 		err = -EBADF;		/* our own close, not the peer's */
 	turn_end(s, DIR_READ);
@@ -338,7 +343,9 @@ static int write_all(struct sock *s, weft_ctx *ctx, struct msghdr *m, size_t *to
 
 	/* an empty datagram is a datagram */
 	for (bool once = false; !err && (m->msg_iovlen || !once); once = true) {
-		ssize_t n = sendmsg(s->fd, m, MSG_NOSIGNAL);
+		ssize_t n = m->msg_iovlen == 1 ?
+		    send(s->fd, m->msg_iov->iov_base, m->msg_iov->iov_len, MSG_NOSIGNAL) :
+		    sendmsg(s->fd, m, MSG_NOSIGNAL);
 
 		if (n < 0) {
 			err = again(s, DIR_WRITE, ctx, pc);
