@@ -32,6 +32,7 @@ enum { BACKLOG = 4096, BOTH = EPOLLIN | EPOLLOUT | EPOLLRDHUP };
 struct sock {
 	int		 fd;
 	struct pd	*pd;
+	bool		 stream;	/* not datagrams */
 	_Atomic int	 refs;		/* the owner's, and one per call under way */
 	weft_mutex	 turn[2];	/* by direction */
 	struct track	 track;
@@ -225,7 +226,8 @@ static int conn_new(int fd, int type, const void *pc, weft_conn **out)
 
 	if (err)
 		return err;
-	if (type == SOCK_STREAM)
+	s->stream = type == SOCK_STREAM;
+	if (s->stream)
 		set(fd, IPPROTO_TCP, TCP_NODELAY);
 	name_ends(s, type);
 	*out = (weft_conn *)s;
@@ -306,9 +308,9 @@ ssize_t weft_read(weft_ctx *ctx, weft_conn *c, void *buf, size_t n)
 		err = pd_wait(s->pd, DIR_READ, ctx, WAIT_READ, CALLER);
 	while (!err && (got = recv(s->fd, buf, n, 0)) < 0)
 		err = again(s, DIR_READ, ctx, CALLER);
-	/* A short read took all there was: what comes later, or the end if it has not
+	/* A stream's short read took all there was: what comes later, or the end if it has not
 	   been seen, raises another edge, and the next call need not ask. */
-	s->pd->drained = !err && (size_t)got < n;
+	s->pd->drained = s->stream && !err && (size_t)got < n;
 	if (!err && got == 0 && s->pd->closed)
 		err = -EBADF;		/* our own close, not the peer's */
 	turn_end(s, DIR_READ);

@@ -1,0 +1,358 @@
+/* timer_test.c - sleep, timers, tickers, after: never early, never twice, never lost */
+#include <pthread.h>
+
+#include "child_test.h"
+#include "settle_test.h"
+#include "sync.h"
+#include "testing.h"
+#include "time.h"
+
+enum { FAR = 1000 };	/* seconds: not in this test */
+
+TEST(SleepLastsAtLeastItsTime, .parallel = true)
+{
+	static const int64_t times[] = { 1, WEFT_US, 50 * WEFT_US, WEFT_MS, 11 * WEFT_MS };
+
+	for (int i = 0; i < 5; i++) {
+		int64_t begun = weft_now();
+
+		weft_sleep(times[i]);
+		CHECK(weft_now() - begun >= times[i]);
+	}
+	weft_sleep(0);
+	weft_sleep(-WEFT_SECOND);
+	weft_sleep(INT64_MIN);
+}
+
+static void sleep_then_send(int ms, weft_chan(int) c)
+{
+	weft_sleep(ms * WEFT_MS);
+	weft_send(c, ms);
+}
+
+TEST(SleepersWakeInOrder)
+{
+	static const int times[] = { 90, 10, 130, 50 };
+	weft_chan(int) c = weft_make(int, 4);
+	int last = 0, x;
+
+	for (int i = 0; i < 4; i++)
+		weft_go(sleep_then_send, times[i], c);
+	for (int i = 0; i < 4; i++) {
+		weft_recv(c, &x);
+		CHECK(x > last);
+		last = x;
+	}
+	weft_free(c);
+}
+
+TEST(TimerTicksOnceNotEarly, .parallel = true)
+{
+	int64_t begun = weft_now(), when = 0;
+	weft_timer *t = weft_timer_new(2 * WEFT_MS);
+
+	CHECK(weft_recv(weft_timer_chan(t), &when));
+	CHECK(when >= begun + 2 * WEFT_MS);
+	CHECK(when <= weft_now());
+	CHECK_EQ(weft_cap(weft_timer_chan(t)), 1);
+	weft_sleep(5 * WEFT_MS);
+	CHECK_EQ(weft_poll(weft_on_recv(weft_timer_chan(t), NULL)), -1);
+	CHECK(!weft_timer_stop(t));
+	weft_timer_free(t);
+}
+
+TEST(TimerOfZeroTicksAtOnce, .parallel = true)
+{
+	weft_timer *a = weft_timer_new(0), *b = weft_timer_new(-WEFT_SECOND),
+	    *c = weft_timer_new(INT64_MIN);
+
+	CHECK(weft_recv(weft_timer_chan(a), NULL));
+	CHECK(weft_recv(weft_timer_chan(b), NULL));
+	CHECK(weft_recv(weft_timer_chan(c), NULL));
+	weft_timer_free(a);
+	weft_timer_free(b);
+	weft_timer_free(c);
+	weft_timer_free(NULL);
+}
+
+TEST(StoppedTimerDoesNotTick, .parallel = true)
+{
+	weft_timer *t = weft_timer_new(FAR * WEFT_SECOND);
+
+	CHECK(weft_timer_stop(t));
+	CHECK(!weft_timer_stop(t));
+	CHECK_EQ(weft_poll(weft_on_recv(weft_timer_chan(t), NULL)), -1);
+	weft_timer_free(t);
+}
+
+/* Waits for the tick to be in the channel, and leaves it there. */
+static void until_ticked(weft_chan(int64_t) c)
+{
+	while (!weft_len(c))
+		weft_yield();
+}
+
+TEST(StopTakesBackATick, .parallel = true)
+{
+	weft_timer *t = weft_timer_new(WEFT_US);
+
+	until_ticked(weft_timer_chan(t));
+	CHECK(weft_timer_stop(t));	/* nobody had seen it */
+	CHECK_EQ(weft_len(weft_timer_chan(t)), 0);
+	CHECK(!weft_timer_stop(t));
+	weft_timer_free(t);
+}
+
+TEST(ResetStartsAgain, .parallel = true)
+{
+	weft_timer *t = weft_timer_new(FAR * WEFT_SECOND);
+	int64_t begun = weft_now(), when = 0;
+
+	CHECK(weft_timer_reset(t, WEFT_MS));
+	CHECK(weft_recv(weft_timer_chan(t), &when));
+	CHECK(when >= begun + WEFT_MS);
+	CHECK(!weft_timer_reset(t, FAR * WEFT_SECOND));
+	CHECK(weft_timer_reset(t, 0));
+	CHECK(weft_recv(weft_timer_chan(t), NULL));
+	weft_timer_free(t);
+}
+
+TEST(ResetDropsTheOldTick, .parallel = true)
+{
+	weft_timer *t = weft_timer_new(0);
+	int64_t between, when = 0;
+
+	until_ticked(weft_timer_chan(t));
+	between = weft_now();
+	CHECK(weft_timer_reset(t, WEFT_US));
+	CHECK(weft_recv(weft_timer_chan(t), &when));
+	CHECK(when >= between + WEFT_US);
+	weft_timer_free(t);
+}
+
+/* Exactly one tick or one successful stop. */
+static void stop_or_tick(int i, _Atomic int *both)
+{
+	weft_timer *t = weft_timer_new(i % 60 * WEFT_US);
+	int n;
+
+	weft_sleep(30 * WEFT_US);
+	n = weft_poll(weft_on_recv(weft_timer_chan(t), NULL)) == 0;
+	n += weft_timer_stop(t);
+	n += weft_poll(weft_on_recv(weft_timer_chan(t), NULL)) == 0;
+	*both += n != 1;
+	weft_timer_free(t);
+}
+
+TEST(StopRacesWithTheTick)
+{
+	weft_waitgroup wg = {0};
+	_Atomic int both = 0;
+
+	for (int i = 0; i < 600; i++)
+		weft_waitgroup_go(&wg, stop_or_tick, i, &both);
+	weft_waitgroup_wait(&wg);
+	CHECK_EQ(both, 0);
+}
+
+static void reset_often(weft_timer *t, int n)
+{
+	while (n--)
+		weft_timer_reset(t, n % 20 * WEFT_US);
+}
+
+TEST(ResetsRaceWithEachOther)
+{
+	weft_timer *t = weft_timer_new(0);
+	weft_waitgroup wg = {0};
+
+	for (int i = 0; i < 4; i++)
+		weft_waitgroup_go(&wg, reset_often, t, 500);
+	weft_waitgroup_wait(&wg);
+	weft_timer_reset(t, 0);
+	CHECK(weft_recv(weft_timer_chan(t), NULL));
+	CHECK(!weft_timer_stop(t));
+	CHECK_EQ(weft_len(weft_timer_chan(t)), 0);
+	weft_timer_free(t);
+}
+
+static void wait_for_tick(int i, _Atomic int *n)
+{
+	int64_t wanted = weft_now() + i % 100 * 100 * WEFT_US, when = 0;
+	weft_timer *t = weft_timer_new(i % 100 * 100 * WEFT_US);
+
+	if (weft_recv(weft_timer_chan(t), &when) && when >= wanted)
+		++*n;
+	weft_timer_free(t);
+}
+
+TEST(TenThousandTimers)
+{
+	weft_waitgroup wg = {0};
+	_Atomic int n = 0;
+
+	for (int i = 0; i < 10000; i++)
+		weft_waitgroup_go(&wg, wait_for_tick, i, &n);
+	weft_waitgroup_wait(&wg);
+	CHECK_EQ(n, 10000);
+}
+
+TEST(ManyTimersAreStoppedFromTheMiddle)
+{
+	enum { N = 2000 };
+	static weft_timer *t[N];
+	int stopped = 0;
+
+	for (int i = 0; i < N; i++)
+		t[i] = weft_timer_new(FAR * WEFT_SECOND + (i * 7919) % N * WEFT_SECOND);
+	for (int i = 0; i < N; i++)
+		stopped += weft_timer_stop(t[(i * 31) % N]);
+	CHECK_EQ(stopped, N);
+	for (int i = 0; i < N; i++)
+		weft_timer_free(t[i]);
+}
+
+/* ---- tickers ---- */
+
+TEST(TickerStaysOnItsGrid, .parallel = true)
+{
+	enum { PERIOD = 3000000 };
+	weft_ticker *t = weft_ticker_new(PERIOD);
+	int64_t last = weft_now(), now;
+
+	for (int i = 0; i < 5; i++) {
+		CHECK(weft_recv(weft_ticker_chan(t), &now));
+		CHECK(now > last);
+		last = now;
+	}
+	weft_ticker_free(t);
+	weft_ticker_free(NULL);
+}
+
+/* Five ticks take at least five periods from the start, whatever was lost. */
+TEST(TickerIsNotEarly, .parallel = true)
+{
+	int64_t begun = weft_now(), now = 0;
+	weft_ticker *t = weft_ticker_new(2 * WEFT_MS);
+
+	for (int i = 1; i <= 5; i++) {
+		weft_recv(weft_ticker_chan(t), &now);
+		CHECK(now >= begun + i * 2 * WEFT_MS);
+	}
+	weft_ticker_free(t);
+}
+
+TEST(SlowReceiverLosesTicks, .parallel = true)
+{
+	weft_ticker *t = weft_ticker_new(WEFT_MS);
+
+	weft_sleep(20 * WEFT_MS);
+	CHECK(weft_len(weft_ticker_chan(t)) <= 1);
+	CHECK_EQ(weft_cap(weft_ticker_chan(t)), 1);
+	weft_ticker_stop(t);
+	CHECK_EQ(weft_poll(weft_on_recv(weft_ticker_chan(t), NULL)), -1);
+	weft_sleep(3 * WEFT_MS);
+	CHECK_EQ(weft_poll(weft_on_recv(weft_ticker_chan(t), NULL)), -1);
+	weft_ticker_reset(t, WEFT_MS);
+	CHECK(weft_recv(weft_ticker_chan(t), NULL));
+	weft_ticker_free(t);
+}
+
+/* ---- after ---- */
+
+static void tell(void *arg)
+{
+	weft_chan(int) *c = arg;
+
+	weft_send(*c, 1);
+}
+
+TEST(AfterRunsInAGoroutine, .parallel = true)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	int64_t begun = weft_now();
+	weft_timer *t = weft_after(WEFT_MS, tell, &c);
+
+	CHECK(!weft_timer_chan(t));
+	CHECK(weft_recv(c, NULL));
+	CHECK(weft_now() - begun >= WEFT_MS);
+	CHECK(!weft_timer_stop(t));
+	CHECK(!weft_timer_reset(t, 0));
+	CHECK(weft_recv(c, NULL));
+	weft_timer_free(t);
+	weft_free(c);
+}
+
+static void fail(void *arg)
+{
+	(void)arg;
+	CHECK(!"a stopped timer ran its function");
+}
+
+TEST(AfterCanBeStopped, .parallel = true)
+{
+	weft_timer *t = weft_after(FAR * WEFT_SECOND, fail, NULL),
+	    *u = weft_after(FAR * WEFT_SECOND, fail, NULL);
+
+	CHECK(weft_timer_stop(t));
+	CHECK(!weft_timer_stop(t));
+	weft_timer_free(t);
+	weft_timer_free(u);		/* stops it, too */
+}
+
+static void count_run(void *arg)
+{
+	++*(_Atomic int *)arg;
+}
+
+TEST(AfterRunsOrIsStopped)
+{
+	_Atomic int ran = 0;
+	int stopped = 0;
+
+	for (int i = 0; i < 500; i++) {
+		weft_timer *t = weft_after(i % 30 * WEFT_US, count_run, &ran);
+
+		weft_sleep(i % 20 * WEFT_US);
+		stopped += weft_timer_stop(t);
+		weft_timer_free(t);
+	}
+	while (ran + stopped < 500)
+		weft_yield();
+	CHECK_EQ(ran + stopped, 500);
+}
+
+static void *thread_timer(void *arg)
+{
+	int64_t begun = weft_now(), when = 0;
+	weft_timer *t = weft_timer_new(WEFT_MS);
+	bool good;
+
+	weft_sleep(WEFT_MS);
+	good = weft_recv(weft_timer_chan(t), &when) && when - begun >= WEFT_MS;
+	good = good && weft_timer_reset(t, FAR * WEFT_SECOND) == false && weft_timer_stop(t);
+	weft_timer_free(t);
+	return good ? arg : NULL;
+}
+
+TEST(PlainThreadsUseTimers)
+{
+	pthread_t thread;
+	void *good;
+	int x;
+
+	pthread_create(&thread, NULL, thread_timer, &x);
+	pthread_join(thread, &good);
+	CHECK(good == &x);
+}
+
+CHILD(TickerOfZero)
+{
+	weft_ticker_new(0);
+	return 0;
+}
+
+TEST(TickerNeedsAPeriod)
+{
+	CHECK_DIES("TickerOfZero", "the period must be above zero");
+}
