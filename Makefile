@@ -13,7 +13,9 @@ AR	= ar
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith \
 	  -Werror=incompatible-pointer-types -Werror=int-conversion
 CFLAGS	?= -O2 -g
-ALL	= -std=gnu11 -D_GNU_SOURCE -I. -pthread $(WARN) $(CFLAGS) $(SAN)
+# a large frame must not step over a guard page
+CLASH	= $(if $(findstring gcc,$(CC)),-fstack-clash-protection)
+ALL	= -std=gnu11 -D_GNU_SOURCE -I. -pthread $(CLASH) $(WARN) $(CFLAGS) $(SAN)
 ARCH	= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//')
 need	= check
 

@@ -78,6 +78,7 @@ static void put(struct weft_chan *c, const void *v)
 {
 	void *p = tail(c);
 
+	san_acquire(p);		/* whoever took what was here before has done so */
 	copy_value(p, v, c->elem);
 	san_release(p);
 	atomic_store_explicit(&c->count, c->count + 1, memory_order_relaxed);

@@ -46,10 +46,14 @@ static weft_ctx *get(weft_ctx *ctx)
 
 static void put(weft_ctx *ctx)
 {
-	/* acq_rel: the last one sees what the others did */
-	while (ctx && atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) == 1) {
+	while (ctx) {
 		weft_ctx *parent = ctx->parent;
 
+		san_release(&ctx->refs);
+		/* acq_rel: the last one sees what the others did */
+		if (atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
+			break;
+		san_acquire(&ctx->refs);
 		free(ctx);
 		ctx = parent;
 	}
@@ -76,6 +80,7 @@ static void run_after(struct weft_after_handle *h)
 {
 	static const struct weft_site site = { "weft_after_func", "ctx.c", 0 };
 
+	san_acquire(h);			/* what its maker did before */
 	sched_spawn((weft_entry_ *)h->f, (intptr_t[6]){ (intptr_t)h->arg }, &site, h->group,
 	    0, NULL);
 }
@@ -289,6 +294,7 @@ weft_after_handle *weft_after_func(weft_ctx *ctx, void (*f)(void *), void *arg)
 	if (!ctx || !live(ctx))
 		return h;
 	h->ctx = get(ctx);
+	san_release(h);
 	lock(&ctx->lock);
 	if (ctx->err)
 		now = true;

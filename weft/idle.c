@@ -61,12 +61,12 @@ void sched_wake_one(void)
 		w = sched.idle[sched.nidle - 1];
 		leave_idle(w);
 		w->searching = true;
-	}
+	} else
+		/* before anyone else can go idle: he would rely on our search */
+		atomic_fetch_sub(&sched.searching, 1);
 	unlock(&sched.lock);
 	if (w)
 		wake(w);
-	else
-		atomic_fetch_sub(&sched.searching, 1);
 }
 
 static int64_t earliest_timer(void)

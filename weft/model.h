@@ -196,8 +196,11 @@ static vclock clock_max(vclock a, vclock b)
 
 static bool is_before(vclock a, vclock b) { return clock_max(b, a) == b; }
 static vclock own(int t) { return m.t[t].now & 0xffu << 8 * t; }
-static bool acquires(int order) { return order != memory_order_relaxed && order != memory_order_release; }
 static bool releases(int order) { return order >= memory_order_release; }
+static bool acquires(int order)
+{
+	return order != memory_order_relaxed && order != memory_order_release;
+}
 
 static struct loc *loc_of(const void *addr)
 {

@@ -2,7 +2,7 @@
  * model_test.c - park.h, runq.h and the idle protocol in every order of their steps
  *
  * The two headers are compiled here as they are, against model.h's atomics.  What
- * sched.c does around them is transcribed; the comments name the originals.  Every
+ * the scheduler does around them is transcribed; the comments name the originals.  Every
  * scenario is explored to the end (-short: the beginning), with and without store
  * buffers.  The last tests break one line each and want the checker to notice.
  */
@@ -503,7 +503,7 @@ TEST(ModelRunqFullRefuses)
 	holds(RUNQ("a full queue and nobody else", reset_full, owner_fills));
 }
 
-/* ---- the idle protocol (sched.c) ---- */
+/* ---- the idle protocol (queue.c, idle.c, find.c) ---- */
 
 /*
  * Thread 0 is busy and pushes; the last threads are the workers that could help.
@@ -559,7 +559,7 @@ static void wake_one(void)		/* sched_wake_one */
 		w = s.idle[n - 1];
 		leave_idle(w);
 		w->searching = true;
-	} else if (!s.early_unlock) {
+	} else if (!s.early_unlock) {	/* before anyone else may go idle */
 		atomic_fetch_sub(&s.searching, 1);
 	}
 	model_unlock(&s.lock);
@@ -569,7 +569,7 @@ static void wake_one(void)		/* sched_wake_one */
 		atomic_fetch_sub(&s.searching, 1);
 }
 
-static void announce(void)
+static void announce(void)		/* queue_announce, and the fence before it */
 {
 	if (!s.no_announce_fence)
 		fence();

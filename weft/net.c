@@ -23,6 +23,7 @@
 
 #include "addr.h"
 #include "poll.h"
+#include "sanitize.h"
 #include "sync.h"
 #include "worker.h"
 
@@ -45,9 +46,11 @@ struct weft_conn { struct sock s; };
 
 static void sock_put(struct sock *s)
 {
+	san_release(&s->refs);
 	/* acq_rel: the last one sees what the others did */
 	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	san_acquire(&s->refs);
 	pd_free(s->pd);
 	close(s->fd);
 	free(s->path);
@@ -79,8 +82,6 @@ static int sock_new(int fd, const void *pc, struct sock **out)
 
 static void sock_close(struct sock *s)
 {
-	if (!s)
-		return;
 	track_del(&s->track);
 	shutdown(s->fd, SHUT_RDWR);
 	pd_close(s->pd);
@@ -457,12 +458,14 @@ int weft_close_read(weft_conn *c)
 
 void weft_conn_close(weft_conn *c)
 {
-	sock_close(&c->s);
+	if (c)
+		sock_close(&c->s);
 }
 
 void weft_listener_close(weft_listener *l)
 {
-	sock_close(&l->s);
+	if (l)
+		sock_close(&l->s);
 }
 
 /* ---- any descriptor ---- */

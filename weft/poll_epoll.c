@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "sanitize.h"
 #include "worker.h"
 
 enum { EVENTS = 128 };
@@ -109,7 +110,9 @@ static bool drain(struct worker *w, int epfd)
 	int n;
 
 	do {
+		san_ignore_begin();
 		n = epoll_wait(epfd, ev, EVENTS, 0);
+		san_ignore_end();
 		w->stats.polls++;
 		for (int i = 0; i < n; i++)
 			event(&ev[i]);
@@ -132,8 +135,11 @@ static bool drain_ready(struct worker *w, const struct epoll_event *ev, int n)
 bool poll_look(struct worker *w)
 {
 	struct epoll_event ev[16];
-	int n = epoll_wait(sched.root, ev, 16, 0);
+	int n;
 
+	san_ignore_begin();
+	n = epoll_wait(sched.root, ev, 16, 0);
+	san_ignore_end();
 	w->stats.polls++;
 	return drain_ready(w, ev, n);
 }
@@ -224,18 +230,22 @@ int pd_open(int fd, uint32_t events, bool merge, struct pd **out)
 	pd->hup = pd->drained = false;
 	ev.data.u64 = tag(pd);
 	unlock(&pd->lock);
-	if (!epoll_ctl(pd->epfd, EPOLL_CTL_ADD, fd, &ev)) {
+	san_ignore_begin();
+	err = epoll_ctl(pd->epfd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+	san_ignore_end();
+	if (!err) {
 		*out = pd;
 		return 0;
 	}
-	err = -errno;
 	pd_put(pd);
 	return err;
 }
 
 void pd_free(struct pd *pd)
 {
+	san_ignore_begin();
 	epoll_ctl(pd->epfd, EPOLL_CTL_DEL, pd->fd, NULL);
+	san_ignore_end();
 	pd_put(pd);
 }
 

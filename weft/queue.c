@@ -7,20 +7,25 @@
 
 #include <stdlib.h>
 
+#include "sanitize.h"
+
 void queue_push_global(uintptr_t item)
 {
 	size_t n = atomic_load_explicit(&sched.nglobal, memory_order_relaxed);
 
 	if (n == sched.global_room) {
 		size_t room = n ? 2 * n : 256;
-		uintptr_t *ring = xmalloc(room * sizeof *ring);
+		uintptr_t *ring;
 
+		san_ignore_begin();
+		ring = xmalloc(room * sizeof *ring);
 		for (size_t i = 0; i < n; i++)
 			ring[i] = sched.global[(sched.global_head + i) % n];
 		free(sched.global);
 		sched.global = ring;
 		sched.global_head = 0;
 		sched.global_room = room;
+		san_ignore_end();
 	}
 	sched.global[(sched.global_head + n) % sched.global_room] = item;
 	atomic_store(&sched.nglobal, n + 1);

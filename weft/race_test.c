@@ -9,6 +9,7 @@
 struct account {
 	weft_chan(int) a, b, quit;
 	_Atomic int64_t sent, received, nsent, nreceived;
+	_Atomic int timed_out;
 };
 
 /* Sends on either channel until told to stop; counts what went out. */
@@ -248,6 +249,7 @@ static void *thread_select(void *arg)
 	int which = weft_select(weft_on_recv(k->quit, NULL), weft_on_timeout(WEFT_MS));
 	bool good = which == 1 && weft_now() - begun >= WEFT_MS;
 
+	k->timed_out++;
 	random_receiver(k);
 	return good ? k : NULL;
 }
@@ -263,6 +265,8 @@ TEST(PlainThreadsSelect)
 	for (int i = 0; i < 2; i++)
 		pthread_create(&thread[i], NULL, thread_select, &k);
 	random_sender(&k, 1, 2000);
+	while (k.timed_out < 2)
+		weft_yield();
 	weft_close(k.quit);
 	for (int i = 0; i < 2; i++) {
 		pthread_join(thread[i], &good);

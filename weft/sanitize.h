@@ -30,25 +30,42 @@ struct g;
 #ifdef WEFT_TSAN	/* the runtime itself is not instrumented: the Makefile says */
 
 #define SANITIZED 1
+#define SAN_THREADS 1		/* it has one of its own */
 #define SAN_READS_STACKS 0
 #define SAN_KEEP_FREE 128
 void	*__tsan_create_fiber(unsigned flags);
 void	*__tsan_get_current_fiber(void);
+void	__tsan_destroy_fiber(void *fiber);
+void	__tsan_ignore_thread_begin(void);
+void	__tsan_ignore_thread_end(void);
 void	__tsan_switch_to_fiber(void *fiber, unsigned flags);
+void	AnnotateBenignRaceSized(const char *file, int line, const volatile void *p,
+	    size_t n, const char *why);
 void	__tsan_acquire(void *addr);
 void	__tsan_release(void *addr);
+/* Around calls of libc by the runtime on memory and descriptors of its own. */
+#define san_ignore_begin()	__tsan_ignore_thread_begin()
+#define san_ignore_end()	__tsan_ignore_thread_end()
 #define san_release(p)		__tsan_release((void *)(p))
 #define san_acquire(p)		__tsan_acquire((void *)(p))
 #define san_fiber_create(g)	((void)((g)->fiber || ((g)->fiber = __tsan_create_fiber(0))))
-#define san_fiber_adopt(g)	((void)((g)->fiber = __tsan_get_current_fiber()))
+/* errno belongs to the thread, and goroutines use it one after the other */
+#define san_fiber_adopt(g)						\
+	((g)->fiber = __tsan_get_current_fiber(),			\
+	AnnotateBenignRaceSized(__FILE__, __LINE__, weft_errno_(), sizeof(int), "errno"))
+/* Frames that weft_goexit leaves behind would stay in the fiber: it needs another. */
+#define san_goexit(g)		((void)((g)->fake = (g)), __tsan_release(g))
 #define san_switch(from, to, dying) __tsan_switch_to_fiber((to)->fiber, 1)
 #define san_switched(g)		((void)0)
 #define san_add_root(p, n)	((void)0)
-#define san_stack_fresh(g)	((void)0)
+#define san_stack_fresh(g)						\
+	((g)->fake ? (__tsan_destroy_fiber((g)->fiber), (g)->fake = NULL,	\
+	    (void)((g)->fiber = __tsan_create_fiber(0))) : (void)0)
 
 #elif defined(WEFT_ASAN)
 
 #define SANITIZED 1
+#define SAN_THREADS 0
 #define SAN_READS_STACKS 1	/* all that /proc/self/maps calls readable */
 #define SAN_KEEP_FREE 0
 void	__sanitizer_start_switch_fiber(void **fake, const void *bottom, size_t size);
@@ -58,9 +75,12 @@ void	__asan_unpoison_memory_region(const volatile void *p, size_t n);
 void	san_asan_switch(struct g *from, struct g *to, int dying);
 void	san_asan_switched(struct g *g);
 void	san_asan_adopt(struct g *g);
+#define san_ignore_begin()	((void)0)
+#define san_ignore_end()	((void)0)
 #define san_release(p)		((void)(p))
 #define san_acquire(p)		((void)(p))
 #define san_fiber_create(g)	((void)0)
+#define san_goexit(g)		((void)0)
 #define san_fiber_adopt(g)	san_asan_adopt(g)
 #define san_switch(from, to, dying) san_asan_switch(from, to, dying)
 #define san_switched(g)		san_asan_switched(g)
@@ -73,11 +93,15 @@ void	san_asan_adopt(struct g *g);
 #else
 
 #define SANITIZED 0
+#define SAN_THREADS 0
 #define SAN_READS_STACKS 0
 #define SAN_KEEP_FREE 0
+#define san_ignore_begin()	((void)0)
+#define san_ignore_end()	((void)0)
 #define san_release(p)		((void)(p))
 #define san_acquire(p)		((void)(p))
 #define san_fiber_create(g)	((void)0)
+#define san_goexit(g)		((void)0)
 #define san_fiber_adopt(g)	((void)0)
 #define san_switch(from, to, dying) ((void)0)
 #define san_switched(g)		((void)0)

@@ -205,8 +205,10 @@ void goroutine_main(struct g *g)
 	san_switched(g);
 	after_switch(g);
 	san_acquire(g->object);
+	san_acquire(g);
 	call(g->f, g->words);
-	weft_goexit();
+	finish(g);
+	next_on_this_stack(g);
 }
 
 /* A goroutine that begins where another has just ended takes over its stack. */
@@ -235,8 +237,11 @@ void weft_goexit(void)
 
 	if (g->kind != KIND_GOROUTINE)
 		die("weft_goexit: not called by a goroutine");
+	san_goexit(g);
 	finish(g);
-	next_on_this_stack(g);
+	/* not here: the next one is to begin at the top of its stack */
+	switch_away(g, pick(g->w), stack_put);
+	__builtin_unreachable();
 }
 
 /* ---- park, yield ---- */

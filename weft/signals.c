@@ -27,8 +27,7 @@ enum { ALT_STACK = 64 * 1024 };
 
 static sem_t quit;
 static struct sigaction old_segv, old_bus;
-static int own_threads = 1;	/* the quit printer; workers and monitor come on top */
-static int threads_before;	/* in the process before we started any */
+static int own_threads = SAN_THREADS + 1;	/* the quit printer; then the monitor */
 
 static void on_quit(int sig)
 {
@@ -153,7 +152,7 @@ void sched_deadlock(void)
 	static _Atomic bool reported;
 	int n = count_threads();
 
-	if (!sched.runs || n < 0 || n > threads_before + own_threads + sched.nworkers)
+	if (!sched.runs || n < 0 || n > sched.runs + own_threads + sched.nworkers)
 		return;
 	if (atomic_load(&sched.nidle) != atomic_load(&sched.active) || !all_wait() ||
 	    atomic_exchange(&reported, true))
@@ -172,7 +171,6 @@ void signals_init(void)
 	pthread_t thread;
 	sigset_t all, old;
 
-	threads_before = count_threads();
 	unwind_init();
 	die_hook = dump_and_die;
 	sem_init(&quit, 0, 0);

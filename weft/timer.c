@@ -14,6 +14,7 @@
 
 #include "chan.h"
 #include "futex.h"
+#include "sanitize.h"
 #include "worker.h"
 
 int64_t clock_now(void)
@@ -66,7 +67,9 @@ void timer_add(struct timer *t, int64_t when)
 	lock(&w->timer_lock);
 	t->w = w;
 	t->when = when;
+	san_ignore_begin();
 	heap_push(&w->timers, &t->heap, when);
+	san_ignore_end();
 	first = w->timers.at[0].node == &t->heap;
 	if (first)
 		publish(w);
@@ -214,6 +217,7 @@ static int64_t fire_timer(struct timer *t, int64_t now)
 	struct weft_chan *c = (struct weft_chan *)wt->c;
 
 	if (wt->f) {
+		san_acquire(wt);	/* what was done before it was started */
 		static const struct weft_site site = { "weft_after", "timer.c", 0 };
 
 		sched_spawn((weft_entry_ *)wt->f, (intptr_t[6]){ (intptr_t)wt->arg }, &site,
@@ -254,6 +258,7 @@ static void start(weft_timer *t, int64_t ns)
 	int64_t now = clock_now();
 	int64_t when = ns > INT64_MAX - now ? INT64_MAX : now + (ns > 0 ? ns : 0);
 
+	san_release(t);
 	timer_add(&t->t, ns < WEFT_MS ? when : timer_bucket(now, when));
 }
 

@@ -49,16 +49,16 @@ TEST(SleepersWakeInOrder)
 TEST(TimerTicksOnceNotEarly, .parallel = true)
 {
 	int64_t begun = weft_now(), when = 0;
-	weft_timer *t = weft_timer_new(2 * WEFT_MS);
+	weft_timer *tm = weft_timer_new(2 * WEFT_MS);
 
-	CHECK(weft_recv(weft_timer_chan(t), &when));
+	CHECK(weft_recv(weft_timer_chan(tm), &when));
 	CHECK(when >= begun + 2 * WEFT_MS);
 	CHECK(when <= weft_now());
-	CHECK_EQ(weft_cap(weft_timer_chan(t)), 1);
+	CHECK_EQ(weft_cap(weft_timer_chan(tm)), 1);
 	weft_sleep(5 * WEFT_MS);
-	CHECK_EQ(weft_poll(weft_on_recv(weft_timer_chan(t), NULL)), -1);
-	CHECK(!weft_timer_stop(t));
-	weft_timer_free(t);
+	CHECK_EQ(weft_poll(weft_on_recv(weft_timer_chan(tm), NULL)), -1);
+	CHECK(!weft_timer_stop(tm));
+	weft_timer_free(tm);
 }
 
 TEST(TimerOfZeroTicksAtOnce, .parallel = true)
@@ -77,12 +77,12 @@ TEST(TimerOfZeroTicksAtOnce, .parallel = true)
 
 TEST(StoppedTimerDoesNotTick, .parallel = true)
 {
-	weft_timer *t = weft_timer_new(FAR * WEFT_SECOND);
+	weft_timer *tm = weft_timer_new(FAR * WEFT_SECOND);
 
-	CHECK(weft_timer_stop(t));
-	CHECK(!weft_timer_stop(t));
-	CHECK_EQ(weft_poll(weft_on_recv(weft_timer_chan(t), NULL)), -1);
-	weft_timer_free(t);
+	CHECK(weft_timer_stop(tm));
+	CHECK(!weft_timer_stop(tm));
+	CHECK_EQ(weft_poll(weft_on_recv(weft_timer_chan(tm), NULL)), -1);
+	weft_timer_free(tm);
 }
 
 /* Waits for the tick to be in the channel, and leaves it there. */
@@ -94,40 +94,40 @@ static void until_ticked(weft_chan(int64_t) c)
 
 TEST(StopTakesBackATick, .parallel = true)
 {
-	weft_timer *t = weft_timer_new(WEFT_US);
+	weft_timer *tm = weft_timer_new(WEFT_US);
 
-	until_ticked(weft_timer_chan(t));
-	CHECK(weft_timer_stop(t));	/* nobody had seen it */
-	CHECK_EQ(weft_len(weft_timer_chan(t)), 0);
-	CHECK(!weft_timer_stop(t));
-	weft_timer_free(t);
+	until_ticked(weft_timer_chan(tm));
+	CHECK(weft_timer_stop(tm));	/* nobody had seen it */
+	CHECK_EQ(weft_len(weft_timer_chan(tm)), 0);
+	CHECK(!weft_timer_stop(tm));
+	weft_timer_free(tm);
 }
 
 TEST(ResetStartsAgain, .parallel = true)
 {
-	weft_timer *t = weft_timer_new(FAR * WEFT_SECOND);
+	weft_timer *tm = weft_timer_new(FAR * WEFT_SECOND);
 	int64_t begun = weft_now(), when = 0;
 
-	CHECK(weft_timer_reset(t, WEFT_MS));
-	CHECK(weft_recv(weft_timer_chan(t), &when));
+	CHECK(weft_timer_reset(tm, WEFT_MS));
+	CHECK(weft_recv(weft_timer_chan(tm), &when));
 	CHECK(when >= begun + WEFT_MS);
-	CHECK(!weft_timer_reset(t, FAR * WEFT_SECOND));
-	CHECK(weft_timer_reset(t, 0));
-	CHECK(weft_recv(weft_timer_chan(t), NULL));
-	weft_timer_free(t);
+	CHECK(!weft_timer_reset(tm, FAR * WEFT_SECOND));
+	CHECK(weft_timer_reset(tm, 0));
+	CHECK(weft_recv(weft_timer_chan(tm), NULL));
+	weft_timer_free(tm);
 }
 
 TEST(ResetDropsTheOldTick, .parallel = true)
 {
-	weft_timer *t = weft_timer_new(0);
+	weft_timer *tm = weft_timer_new(0);
 	int64_t between, when = 0;
 
-	until_ticked(weft_timer_chan(t));
+	until_ticked(weft_timer_chan(tm));
 	between = weft_now();
-	CHECK(weft_timer_reset(t, WEFT_US));
-	CHECK(weft_recv(weft_timer_chan(t), &when));
+	CHECK(weft_timer_reset(tm, WEFT_US));
+	CHECK(weft_recv(weft_timer_chan(tm), &when));
 	CHECK(when >= between + WEFT_US);
-	weft_timer_free(t);
+	weft_timer_free(tm);
 }
 
 /* Exactly one tick or one successful stop. */
@@ -163,17 +163,17 @@ static void reset_often(weft_timer *t, int n)
 
 TEST(ResetsRaceWithEachOther)
 {
-	weft_timer *t = weft_timer_new(0);
+	weft_timer *tm = weft_timer_new(0);
 	weft_waitgroup wg = {0};
 
 	for (int i = 0; i < 4; i++)
-		weft_waitgroup_go(&wg, reset_often, t, 500);
+		weft_waitgroup_go(&wg, reset_often, tm, 500);
 	weft_waitgroup_wait(&wg);
-	weft_timer_reset(t, 0);
-	CHECK(weft_recv(weft_timer_chan(t), NULL));
-	CHECK(!weft_timer_stop(t));
-	CHECK_EQ(weft_len(weft_timer_chan(t)), 0);
-	weft_timer_free(t);
+	weft_timer_reset(tm, 0);
+	CHECK(weft_recv(weft_timer_chan(tm), NULL));
+	CHECK(!weft_timer_stop(tm));
+	CHECK_EQ(weft_len(weft_timer_chan(tm)), 0);
+	weft_timer_free(tm);
 }
 
 static void wait_for_tick(int i, _Atomic int *n)
@@ -200,16 +200,16 @@ TEST(TenThousandTimers)
 TEST(ManyTimersAreStoppedFromTheMiddle)
 {
 	enum { N = 2000 };
-	static weft_timer *t[N];
+	static weft_timer *all[N];
 	int stopped = 0;
 
 	for (int i = 0; i < N; i++)
-		t[i] = weft_timer_new(FAR * WEFT_SECOND + (i * 7919) % N * WEFT_SECOND);
+		all[i] = weft_timer_new(FAR * WEFT_SECOND + (i * 7919) % N * WEFT_SECOND);
 	for (int i = 0; i < N; i++)
-		stopped += weft_timer_stop(t[(i * 31) % N]);
+		stopped += weft_timer_stop(all[(i * 31) % N]);
 	CHECK_EQ(stopped, N);
 	for (int i = 0; i < N; i++)
-		weft_timer_free(t[i]);
+		weft_timer_free(all[i]);
 }
 
 /* ---- tickers ---- */
@@ -217,15 +217,15 @@ TEST(ManyTimersAreStoppedFromTheMiddle)
 TEST(TickerStaysOnItsGrid, .parallel = true)
 {
 	enum { PERIOD = 3000000 };
-	weft_ticker *t = weft_ticker_new(PERIOD);
+	weft_ticker *tm = weft_ticker_new(PERIOD);
 	int64_t last = weft_now(), now;
 
 	for (int i = 0; i < 5; i++) {
-		CHECK(weft_recv(weft_ticker_chan(t), &now));
+		CHECK(weft_recv(weft_ticker_chan(tm), &now));
 		CHECK(now > last);
 		last = now;
 	}
-	weft_ticker_free(t);
+	weft_ticker_free(tm);
 	weft_ticker_free(NULL);
 }
 
@@ -233,29 +233,29 @@ TEST(TickerStaysOnItsGrid, .parallel = true)
 TEST(TickerIsNotEarly, .parallel = true)
 {
 	int64_t begun = weft_now(), now = 0;
-	weft_ticker *t = weft_ticker_new(2 * WEFT_MS);
+	weft_ticker *tm = weft_ticker_new(2 * WEFT_MS);
 
 	for (int i = 1; i <= 5; i++) {
-		weft_recv(weft_ticker_chan(t), &now);
+		weft_recv(weft_ticker_chan(tm), &now);
 		CHECK(now >= begun + i * 2 * WEFT_MS);
 	}
-	weft_ticker_free(t);
+	weft_ticker_free(tm);
 }
 
 TEST(SlowReceiverLosesTicks, .parallel = true)
 {
-	weft_ticker *t = weft_ticker_new(WEFT_MS);
+	weft_ticker *tm = weft_ticker_new(WEFT_MS);
 
 	weft_sleep(20 * WEFT_MS);
-	CHECK(weft_len(weft_ticker_chan(t)) <= 1);
-	CHECK_EQ(weft_cap(weft_ticker_chan(t)), 1);
-	weft_ticker_stop(t);
-	CHECK_EQ(weft_poll(weft_on_recv(weft_ticker_chan(t), NULL)), -1);
+	CHECK(weft_len(weft_ticker_chan(tm)) <= 1);
+	CHECK_EQ(weft_cap(weft_ticker_chan(tm)), 1);
+	weft_ticker_stop(tm);
+	CHECK_EQ(weft_poll(weft_on_recv(weft_ticker_chan(tm), NULL)), -1);
 	weft_sleep(3 * WEFT_MS);
-	CHECK_EQ(weft_poll(weft_on_recv(weft_ticker_chan(t), NULL)), -1);
-	weft_ticker_reset(t, WEFT_MS);
-	CHECK(weft_recv(weft_ticker_chan(t), NULL));
-	weft_ticker_free(t);
+	CHECK_EQ(weft_poll(weft_on_recv(weft_ticker_chan(tm), NULL)), -1);
+	weft_ticker_reset(tm, WEFT_MS);
+	CHECK(weft_recv(weft_ticker_chan(tm), NULL));
+	weft_ticker_free(tm);
 }
 
 /* ---- after ---- */
@@ -271,15 +271,15 @@ TEST(AfterRunsInAGoroutine, .parallel = true)
 {
 	weft_chan(int) c = weft_make(int, 0);
 	int64_t begun = weft_now();
-	weft_timer *t = weft_after(WEFT_MS, tell, &c);
+	weft_timer *tm = weft_after(WEFT_MS, tell, &c);
 
-	CHECK(!weft_timer_chan(t));
+	CHECK(!weft_timer_chan(tm));
 	CHECK(weft_recv(c, NULL));
 	CHECK(weft_now() - begun >= WEFT_MS);
-	CHECK(!weft_timer_stop(t));
-	CHECK(!weft_timer_reset(t, 0));
+	CHECK(!weft_timer_stop(tm));
+	CHECK(!weft_timer_reset(tm, 0));
 	CHECK(weft_recv(c, NULL));
-	weft_timer_free(t);
+	weft_timer_free(tm);
 	weft_free(c);
 }
 
@@ -291,12 +291,12 @@ static void fail(void *arg)
 
 TEST(AfterCanBeStopped, .parallel = true)
 {
-	weft_timer *t = weft_after(FAR * WEFT_SECOND, fail, NULL),
+	weft_timer *tm = weft_after(FAR * WEFT_SECOND, fail, NULL),
 	    *u = weft_after(FAR * WEFT_SECOND, fail, NULL);
 
-	CHECK(weft_timer_stop(t));
-	CHECK(!weft_timer_stop(t));
-	weft_timer_free(t);
+	CHECK(weft_timer_stop(tm));
+	CHECK(!weft_timer_stop(tm));
+	weft_timer_free(tm);
 	weft_timer_free(u);		/* stops it, too */
 }
 
@@ -311,11 +311,11 @@ TEST(AfterRunsOrIsStopped)
 	int stopped = 0;
 
 	for (int i = 0; i < 500; i++) {
-		weft_timer *t = weft_after(i % 30 * WEFT_US, count_run, &ran);
+		weft_timer *tm = weft_after(i % 30 * WEFT_US, count_run, &ran);
 
 		weft_sleep(i % 20 * WEFT_US);
-		stopped += weft_timer_stop(t);
-		weft_timer_free(t);
+		stopped += weft_timer_stop(tm);
+		weft_timer_free(tm);
 	}
 	while (ran + stopped < 500)
 		weft_yield();

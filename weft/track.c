@@ -103,7 +103,8 @@ static struct walk walk(struct group *gr)
 		return k;
 	stack_each(add_g, &k);
 	task_each(add_task, &k);
-	qsort(k.found, k.n, sizeof *k.found, by_id);
+	if (k.n)
+		qsort(k.found, k.n, sizeof *k.found, by_id);
 	return k;
 }
 
