@@ -565,17 +565,18 @@ CHILD(CloseNull)
 	return 0;
 }
 
-static void free_it(weft_chan(int) c)
+static void receive_it(weft_chan(int) c)
 {
-	weft_free(c);
+	weft_recv(c, NULL);
 }
 
 CHILD(FreeUnderReceiver)
 {
 	weft_chan(int) c = weft_make(int, 0);
 
-	weft_go(free_it, c);
-	weft_recv(c, NULL);
+	weft_go(receive_it, c);
+	settle(receive_it, WAIT_CHAN_RECV, 1);
+	weft_free(c);
 	return 0;
 }
 

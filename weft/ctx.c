@@ -8,6 +8,7 @@
  * Cancelling takes one lock at a time, from the top down, with a work list instead
  * of recursion: trees may be deeper than stacks.
  */
+#include <sched.h>
 #include <stdlib.h>
 
 #include "chan.h"
@@ -18,6 +19,7 @@ struct weft_ctx {
 	struct weft_chan  done;
 	_Atomic int	  refs;		/* the owner's, the children's, a canceller's */
 	_Atomic int	  err;
+	_Atomic bool	  busy;		/* being cancelled, its descendants with it */
 	int		  cause;
 	_Atomic unsigned  lock;		/* children, afters, sibling of each child */
 	struct list	  children, sibling, afters;
@@ -85,16 +87,20 @@ static void run_after(struct weft_after_handle *h)
 	    0, NULL);
 }
 
-/* Cancels one and puts its children, each with a reference, before *todo. */
-static void cancel_one(weft_ctx *ctx, int err, int cause, weft_ctx **todo)
+/*
+ * Cancels one and puts its children, each with a reference, before *todo.  False: it
+ * was cancelled before.
+ */
+static bool cancel_one(weft_ctx *ctx, int err, int cause, weft_ctx **todo)
 {
 	struct list *e;
 
 	lock(&ctx->lock);
 	if (ctx->err) {
 		unlock(&ctx->lock);
-		return;
+		return false;
 	}
+	ctx->busy = true;
 	ctx->cause = cause;
 	san_release(&ctx->err);
 	/* release: pairs with the acquire in weft_err */
@@ -109,18 +115,43 @@ static void cancel_one(weft_ctx *ctx, int err, int cause, weft_ctx **todo)
 		run_after(container_of(e, struct weft_after_handle, entry));
 	unlock(&ctx->lock);
 	chan_close(&ctx->done);
+	return true;
+}
+
+/* Whoever cancels what another is just cancelling returns after him, not before. */
+static void wait_for_canceller(weft_ctx *ctx)
+{
+	for (int i = 0; atomic_load(&ctx->busy); i++)
+		if (i % 64)
+			cpu_pause();
+		else
+			sched_yield();	/* the thread, not the goroutine: he never parks */
 }
 
 static void cancel(weft_ctx *ctx, int err, int cause)
 {
-	weft_ctx *todo = NULL, *child;
+	weft_ctx *todo = NULL, *finished = NULL, *c;
 
-	cancel_one(ctx, err, cause, &todo);
-	while ((child = todo)) {
-		todo = child->todo;
-		cancel_one(child, err, cause, &todo);
-		put(child);
+	if (!cancel_one(ctx, err, cause, &todo)) {
+		wait_for_canceller(ctx);
+		return;
 	}
+	while ((c = todo)) {
+		todo = c->todo;
+		if (cancel_one(c, err, cause, &todo)) {
+			c->todo = finished;
+			finished = c;
+		} else {
+			wait_for_canceller(c);
+			put(c);
+		}
+	}
+	while ((c = finished)) {
+		finished = c->todo;
+		atomic_store(&c->busy, false);
+		put(c);
+	}
+	atomic_store(&ctx->busy, false);
 }
 
 /* The timer's lock is held: the cancelling is left to a goroutine. */

@@ -83,8 +83,8 @@ static int sock_new(int fd, const void *pc, struct sock **out)
 static void sock_close(struct sock *s)
 {
 	track_del(&s->track);
+	pd_close(s->pd);		/* first: who wakes is to see why */
 	shutdown(s->fd, SHUT_RDWR);
-	pd_close(s->pd);
 	if (s->path)
 		unlink(s->path);
 	sock_put(s);

@@ -58,7 +58,11 @@ int	weft_conn_fd(weft_conn *c);	/* borrowed; non-blocking */
 
 int	weft_close_write(weft_conn *c);	/* the peer reads the end of the stream */
 int	weft_close_read(weft_conn *c);
-/* Closing wakes whoever waits, with -EBADF.  NULL: nothing. */
+/*
+ * Closing wakes whoever waits inside a call, with -EBADF, and frees the object; no
+ * call on it may begin afterwards.  So end a loop of accepts or reads by cancelling
+ * its context, wait for it, and close then.  NULL: nothing.
+ */
 void	weft_conn_close(weft_conn *c);
 void	weft_listener_close(weft_listener *l);
 

@@ -26,9 +26,10 @@ static void echo(weft_conn *c)
 	weft_conn_close(c);
 }
 
-static void serve(weft_listener *l)
+/* Between two accepts a closed listener would be gone: the context ends this. */
+static void serve(weft_ctx *ctx, weft_listener *l)
 {
-	for (weft_conn *c; weft_accept(NULL, l, &c) == 0; )
+	for (weft_conn *c; weft_accept(ctx, l, &c) == 0; )
 		weft_go(echo, c);
 }
 
@@ -62,14 +63,17 @@ static void echo_clients(const char *addr, int n)
 {
 	weft_listener *l;
 	weft_waitgroup server = {0}, clients = {0};
+	weft_ctx *ctx = weft_with_cancel(NULL);
 
 	REQUIRE(weft_listen(NULL, addr, &l) == 0);
-	weft_waitgroup_go(&server, serve, l);
+	weft_waitgroup_go(&server, serve, ctx, l);
 	for (int i = 0; i < n; i++)
 		weft_waitgroup_go(&clients, say_and_hear, weft_listener_addr(l), i);
 	weft_waitgroup_wait(&clients);
-	weft_listener_close(l);
+	weft_cancel(ctx);
 	weft_waitgroup_wait(&server);
+	weft_listener_close(l);
+	weft_ctx_free(ctx);
 }
 
 TEST(TcpEcho)

@@ -416,7 +416,11 @@ void weft_rwmutex_unlock(weft_rwmutex *m)
 
 /* ---- wait group ---- */
 
-/* state is twice the count, plus one while somebody waits. */
+/*
+ * state is twice the count, plus one since somebody has waited; only the wake at
+ * zero clears that, so that whoever sees zero alone knows that nobody will touch
+ * the group any more.
+ */
 enum { WG_WAITED = 1, WG_ONE = 2 };
 
 static void wg_wake_all(weft_waitgroup *wg)
@@ -462,14 +466,16 @@ static int wg_wait(weft_ctx *ctx, weft_waitgroup *wg, const void *pc)
 	unsigned s = atomic_load_explicit(ATOMIC(&wg->count), memory_order_acquire);
 	int err = 0;
 
-	if (s >= WG_ONE) {
+	/* WG_WAITED alone: somebody is about to wake all, and must find the group alive */
+	if (s) {
 		lock(ATOMIC(&wg->lock));
-		s = atomic_fetch_or(ATOMIC(&wg->count), WG_WAITED);
-		if (s < WG_ONE) {
-			if (!(s & WG_WAITED))
-				atomic_fetch_and(ATOMIC(&wg->count), ~(unsigned)WG_WAITED);
+		do
+			s = atomic_load(ATOMIC(&wg->count));
+		while (s && !atomic_compare_exchange_weak(ATOMIC(&wg->count), &s,
+		    s | WG_WAITED));
+		if (!s)
 			unlock(ATOMIC(&wg->lock));
-		} else
+		else
 			err = waitq_wait(QUEUE(&wg->waiters), ATOMIC(&wg->lock), ctx,
 			    WAIT_GROUP, wg, pc);
 	}

@@ -24,28 +24,6 @@ TEST(SleepLastsAtLeastItsTime, .parallel = true)
 	weft_sleep(INT64_MIN);
 }
 
-static void sleep_then_send(int ms, weft_chan(int) c)
-{
-	weft_sleep(ms * WEFT_MS);
-	weft_send(c, ms);
-}
-
-TEST(SleepersWakeInOrder)
-{
-	static const int times[] = { 90, 10, 130, 50 };
-	weft_chan(int) c = weft_make(int, 4);
-	int last = 0, x;
-
-	for (int i = 0; i < 4; i++)
-		weft_go(sleep_then_send, times[i], c);
-	for (int i = 0; i < 4; i++) {
-		weft_recv(c, &x);
-		CHECK(x > last);
-		last = x;
-	}
-	weft_free(c);
-}
-
 TEST(TimerTicksOnceNotEarly, .parallel = true)
 {
 	int64_t begun = weft_now(), when = 0;

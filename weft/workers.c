@@ -75,8 +75,13 @@ void sched_die_unless_running(const char *call)
 		    "weft_run", call);
 }
 
+static sigset_t start_mask;
+
+/* The child is a plain process: signals reach it as they did before the runtime. */
 static void after_fork(void)
 {
+	pthread_sigmask(SIG_SETMASK, &start_mask, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	sched.forked = true;
 	sched.started = false;
 }
@@ -85,6 +90,7 @@ void sched_start(void)
 {
 	int err = 0;
 
+	pthread_sigmask(SIG_SETMASK, NULL, &start_mask);
 	stack_init();
 	poll_init();
 	atomic_store(&sched.coarse, clock_now());
