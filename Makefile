@@ -23,8 +23,8 @@ ifeq ($(MODE),race)
 CC	= clang-14
 need	= race
 # the runtime is told about, not instrumented: order comes from the primitives only
-SAN	= -fsanitize=thread -fno-omit-frame-pointer
-RT_SAN	= -fno-sanitize=thread -DWEFT_TSAN -Wno-gnu-variable-sized-type-not-at-end
+SAN	= -fsanitize=thread -fno-omit-frame-pointer -DWEFT_TSAN
+RT_SAN	= -fno-sanitize=thread -Wno-gnu-variable-sized-type-not-at-end
 endif
 ifeq ($(MODE),asan)
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -54,18 +54,24 @@ all: $(LIBS) $(PROGRAMS)
 # make all of what make check runs
 tests: all $(TESTS) $B/failing.test $B/bench.test $(EXAMPLES)
 
-run: setup all
+# setup first, by itself: what builds may have to be installed
+JOBS	= $(MAKE) --no-print-directory -s -j$(shell nproc)
+run: setup
+	@$(JOBS) all
 	@pipeline/run-demo $B/weft-pipeline build/run
-check: setup tests
+check: setup
+	@$(JOBS) tests
 	@tools/check $(MODE)
 race asan aarch64:
 	@$(MAKE) --no-print-directory MODE=$@ check
-bench: setup $B/bench.test
+bench: setup
+	@$(JOBS) $B/bench.test
 	@bench/run $B/bench.test
 setup:
 	@tools/setup $(need)
 format:
-	@tools/setup format && clang-format-14 -i $(wildcard */*.c */*.h)
+	@tools/setup format
+	@for f in $(wildcard */*.c */*.h); do clang-format-14 $$f | diff -u $$f - ; done; true
 clean:
 	rm -rf build
 help:

@@ -70,9 +70,11 @@ uintptr_t queue_take_global(struct worker *w)
 	if (n > RUNQ_SIZE / 2)
 		n = RUNQ_SIZE / 2;
 	first = pop_global();
-	for (uintptr_t item; n-- > 1 && runq_len(&w->q) < RUNQ_SIZE / 2 &&
-	    (item = pop_global()); )
-		queue_push(w, item);
+	for (uintptr_t item; n-- > 1 && (item = pop_global()); )
+		if (!runq_push_owner(&w->q, item)) {	/* we have the lock: no overflow */
+			queue_push_global(item);
+			break;
+		}
 	unlock(&sched.lock);
 	return first;
 }
