@@ -618,3 +618,20 @@ TEST(RunGivesTheValue)
 	pthread_join(thread, &value);
 	CHECK_EQ((intptr_t)value, 42);
 }
+
+static void end_at_once(void)
+{
+}
+
+/* More than a queue holds, over and over, while another worker steals: the global
+   queue is taken from and overflowed into all the time. */
+TEST(BatchesLargerThanTheQueue)
+{
+	weft_waitgroup wg = {0};
+
+	for (int round = weft_short() ? 20 : 1000; round > 0; round--) {
+		for (int i = 0; i < 1000; i++)
+			weft_waitgroup_go(&wg, end_at_once);
+		weft_waitgroup_wait(&wg);
+	}
+}
