@@ -235,9 +235,8 @@ bool weft_chan_recv_(struct weft_chan *c, void *v)
 	return n.ok;
 }
 
-bool chan_try_send(struct weft_chan *c, const void *v, const void *pc)
+bool chan_try_send(struct weft_chan *c, const void *v)
 {
-	(void)pc;
 	check_live(c, "weft_select");
 	lock(&c->lock);
 	if (try_send(c, v))

@@ -39,7 +39,7 @@ void	chan_init(struct weft_chan *c, size_t elem, size_t cap);
 /* False, and nothing done: it is closed already. */
 bool	chan_close(struct weft_chan *c);
 /* Neither waits. */
-bool	chan_try_send(struct weft_chan *c, const void *v, const void *pc);
+bool	chan_try_send(struct weft_chan *c, const void *v);
 bool	chan_try_recv(struct weft_chan *c, void *v, bool *ok);
 
 /* wait.c: the steps of waitq_wait, for locks that do something in between */

@@ -35,12 +35,12 @@ static bool looks_ready(const struct weft_case *k)
 	    __atomic_load_n(&c->sendq.head, __ATOMIC_RELAXED);
 }
 
-static bool try_case(struct weft_case *k, const void *pc)
+static bool try_case(struct weft_case *k)
 {
 	bool ok;
 
 	if (k->op == 's')
-		return chan_try_send(k->chan, k->ptr, pc);
+		return chan_try_send(k->chan, k->ptr);
 	if (!chan_try_recv(k->chan, k->ptr, &ok))
 		return false;
 	if (k->ok)
@@ -58,7 +58,7 @@ static uint64_t draw(struct g *g)
 }
 
 /* Pass 1.  The place of the case done, or -1. */
-static int poll_cases(struct g *g, struct weft_case *k, size_t n, const void *pc)
+static int poll_cases(struct g *g, struct weft_case *k, size_t n)
 {
 	size_t ready = 0, last = 0;
 
@@ -69,7 +69,7 @@ static int poll_cases(struct g *g, struct weft_case *k, size_t n, const void *pc
 		}
 	if (!ready)
 		return -1;
-	if (ready == 1 && try_case(&k[last], pc))
+	if (ready == 1 && try_case(&k[last]))
 		return (int)last;
 	/* start at one of the ready ones; a race lost on the way gives the next */
 	size_t skip = (size_t)((draw(g) >> 32) * ready >> 32), at = 0;
@@ -78,7 +78,7 @@ static int poll_cases(struct g *g, struct weft_case *k, size_t n, const void *pc
 	for (size_t i = 0; i < n; i++) {
 		size_t j = (at + i) % n;
 
-		if (looks_ready(&k[j]) && try_case(&k[j], pc))
+		if (looks_ready(&k[j]) && try_case(&k[j]))
 			return (int)j;
 	}
 	return -1;
@@ -193,7 +193,7 @@ static int wait_cases(struct weft_case *k, struct node *nodes, size_t n, int tim
 		if (queued < n && park_cancel(&g->park)) {
 			dequeue(k, nodes, queued, NULL);
 			park_end(&g->park);
-			got = poll_cases(g, k, n, pc);
+			got = poll_cases(g, k, n);
 			if (got >= 0)
 				return got;
 			continue;
@@ -218,7 +218,7 @@ int weft_select_(struct weft_case *k, size_t n, bool wait)
 
 	if (n > MAX_CASES)
 		die("weft_select: %zu cases, %d are the most", n, MAX_CASES);
-	got = poll_cases(self(), k, n, pc);
+	got = poll_cases(self(), k, n);
 	if (got >= 0 || !wait)
 		return got;
 	timeout = first_timeout(k, n);

@@ -44,7 +44,7 @@ static struct region {
 	_Atomic size_t	  nfree;
 } region[CLASSES];
 
-static enum { GUARD_MADVISE, GUARD_MPROTECT, GUARD_NONE } guards;
+static enum { GUARD_MADVISE, GUARD_MPROTECT } guards;
 static _Atomic int guards_left;		/* mappings we may still make */
 static size_t page_size;
 

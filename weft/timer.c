@@ -227,7 +227,7 @@ static int64_t fire_timer(struct timer *t, int64_t now)
 	lock(&c->lock);
 	if (!c->closed && (c->count < c->cap || !waitq_empty(&c->recvq))) {
 		unlock(&c->lock);
-		chan_try_send(c, &now, NULL);
+		chan_try_send(c, &now);
 	} else
 		unlock(&c->lock);
 	if (!wt->period)
