@@ -36,7 +36,6 @@ TEST(RequireEndsTest)
 
 static void require_nothing(weft_waitgroup *wg)
 {
-	weft_waitgroup_done(wg);
 	REQUIRE(!wg);
 	weft_logf("not reached");
 }
@@ -46,8 +45,7 @@ TEST(RequireInChild)
 {
 	weft_waitgroup wg = {0};
 
-	weft_waitgroup_add(&wg, 1);
-	weft_go(require_nothing, &wg);
+	weft_waitgroup_go(&wg, require_nothing, &wg);
 	weft_waitgroup_wait(&wg);
 	weft_logf("the test went on");
 }
