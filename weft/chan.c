@@ -61,20 +61,20 @@ void weft_chan_free_(struct weft_chan *c)
 	free(c);
 }
 
-static void *slot(struct weft_chan *c, size_t i)
+static inline void *slot(struct weft_chan *c, size_t i)
 {
 	return c->buf + i * c->elem;
 }
 
 /* The place of the next value in; the caller counts it. */
-static void *tail(struct weft_chan *c)
+static inline void *tail(struct weft_chan *c)
 {
 	size_t i = c->head + c->count;
 
 	return slot(c, i >= c->cap ? i - c->cap : i);
 }
 
-static void put(struct weft_chan *c, const void *v)
+static inline void put(struct weft_chan *c, const void *v)
 {
 	void *p = tail(c);
 
@@ -84,7 +84,7 @@ static void put(struct weft_chan *c, const void *v)
 	atomic_store_explicit(&c->count, c->count + 1, memory_order_relaxed);
 }
 
-static void take(struct weft_chan *c, void *v)
+static inline void take(struct weft_chan *c, void *v)
 {
 	void *p = slot(c, c->head);
 
@@ -201,38 +201,69 @@ static inline void wait_in(struct weft_chan *c, struct waitq *q, struct node *n,
 	san_acquire(n);
 }
 
-void weft_chan_send_(struct weft_chan *c, const void *v)
+/* With the lock held, which they release: all but the commonest case. */
+__attribute__((noinline)) static void send_slow(struct weft_chan *c, const void *v,
+    const void *pc)
 {
 	struct node n;
 
-	if (unlikely(!c))
-		wait_forever("weft_send", CALLER);
-	check_live(c, "weft_send");
-	lock(&c->lock);
 	if (try_send(c, v))
 		return;
 	n.ptr = (void *)v;
-	wait_in(c, &c->sendq, &n, WAIT_CHAN_SEND, CALLER);
+	wait_in(c, &c->sendq, &n, WAIT_CHAN_SEND, pc);
 	if (unlikely(!n.ok))
 		closed_send(c);
 }
 
-bool weft_chan_recv_(struct weft_chan *c, void *v)
+__attribute__((noinline)) static bool recv_slow(struct weft_chan *c, void *v, const void *pc)
 {
 	struct node n;
 	bool ok;
 
+	if (try_recv(c, v, &ok))
+		return ok;
+	n.ptr = v;
+	wait_in(c, &c->recvq, &n, WAIT_CHAN_RECV, pc);
+	if (unlikely(!n.ok))
+		zero(c, v);
+	return n.ok;
+}
+
+/*
+ * A word in or out of a buffer where nobody waits: kept apart, because it needs no
+ * stack frame.
+ */
+static inline bool is_word(const struct weft_chan *c)
+{
+	return c->elem == sizeof(int64_t) || c->elem == sizeof(int32_t);
+}
+
+void weft_chan_send_(struct weft_chan *c, const void *v)
+{
+	if (unlikely(!c))
+		wait_forever("weft_send", CALLER);
+	check_live(c, "weft_send");
+	lock(&c->lock);
+	if (c->count < c->cap && waitq_empty(&c->recvq) && !c->closed && is_word(c)) {
+		put(c, v);
+		unlock(&c->lock);
+		return;
+	}
+	send_slow(c, v, CALLER);
+}
+
+bool weft_chan_recv_(struct weft_chan *c, void *v)
+{
 	if (unlikely(!c))
 		wait_forever("weft_recv", CALLER);
 	check_live(c, "weft_recv");
 	lock(&c->lock);
-	if (try_recv(c, v, &ok))
-		return ok;
-	n.ptr = v;
-	wait_in(c, &c->recvq, &n, WAIT_CHAN_RECV, CALLER);
-	if (unlikely(!n.ok))
-		zero(c, v);
-	return n.ok;
+	if (c->count && waitq_empty(&c->sendq) && is_word(c)) {
+		take(c, v);
+		unlock(&c->lock);
+		return true;
+	}
+	return recv_slow(c, v, CALLER);
 }
 
 bool chan_try_send(struct weft_chan *c, const void *v)

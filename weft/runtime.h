@@ -220,9 +220,22 @@ extern struct arena {
 enum { SLOT_SHIFT = 16, CLASS_STEP = 2, CLASSES = 4, RECORD = 384 };
 struct g *self_thread(void);		/* on no goroutine's stack */
 
+/* Not the frame's address: asking for that makes the compiler set up a frame. */
+static inline uintptr_t stack_pointer(void)
+{
+	uintptr_t sp;
+
+#if defined(__x86_64__)
+	__asm__("mov %%rsp, %0" : "=r"(sp));
+#else
+	__asm__("mov %0, sp" : "=r"(sp));
+#endif
+	return sp;
+}
+
 static inline struct g *self(void)
 {
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), off = sp - arena.base;
+	uintptr_t sp = stack_pointer(), off = sp - arena.base;
 
 	if (likely(off >> SLOT_SHIFT < arena.small))	/* the first region */
 		return (struct g *)((sp | (((uintptr_t)1 << SLOT_SHIFT) - 1)) + 1 - RECORD);

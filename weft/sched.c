@@ -281,7 +281,7 @@ void sched_park(struct g *g, enum reason why, const void *object, const void *pc
 			die("the runtime waits in its own scheduler (%s)", reason_name(why));
 		park_thread(g);
 	} else {
-		assert_always((char *)__builtin_frame_address(0) > (char *)g->stack_lo);
+		assert_always(stack_pointer() > (uintptr_t)g->stack_lo);
 		atomic_store_explicit(&g->status, G_WAITING, memory_order_relaxed);
 		switch_away(g, pick(g->w), after_park);
 	}

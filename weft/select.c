@@ -20,7 +20,7 @@
 enum { ON_STACK = 16, MAX_CASES = 1000 };
 
 /* Without the lock: a stale answer was true a moment ago, and pass 2 looks again. */
-static bool looks_ready(const struct weft_case *k)
+static inline bool looks_ready(const struct weft_case *k)
 {
 	const struct weft_chan *c = k->chan;
 
@@ -35,7 +35,7 @@ static bool looks_ready(const struct weft_case *k)
 	    __atomic_load_n(&c->sendq.head, __ATOMIC_RELAXED);
 }
 
-static bool try_case(struct weft_case *k)
+static inline bool try_case(struct weft_case *k)
 {
 	bool ok;
 

@@ -105,8 +105,8 @@ void	weft_goexit(void) __attribute__((noreturn)); /* end this goroutine now  */
 #define weft_poll_array(cases, n) weft_select_((cases), (n), false)
 #define weft_on_recv(c, p, ...)	WEFT_ON_RECV_(c, p, __VA_ARGS__)
 #define weft_on_send(c, ...)	WEFT_ON_SEND_(c, (__VA_ARGS__))
-#define weft_on_done(ctx)	((struct weft_case){ .chan = weft_done_(ctx) })
-#define weft_on_timeout(d)	((struct weft_case){ .ns = (d), .op = 't' })
+#define weft_on_done(ctx)	WEFT_CASE_(weft_done_(ctx), NULL, NULL, 0, 0)
+#define weft_on_timeout(d)	WEFT_CASE_(NULL, NULL, NULL, d, 't')
 
 struct weft_case {
 	struct weft_chan *chan;		/* NULL: never ready           */

@@ -62,14 +62,14 @@ int	*weft_errno_(void);
 	weft_select_((struct weft_case[]){ __VA_ARGS__ },		\
 	    sizeof((struct weft_case[]){ __VA_ARGS__ }) /		\
 	    sizeof(struct weft_case), wait)
-#define WEFT_ON_RECV_(c, p, ...) ((struct weft_case){			\
-	.chan = WEFT_RAW_(c),						\
-	.ptr = __extension__ ({						\
+/* Every member is named: compilers clear a whole array for one that is left out. */
+#define WEFT_CASE_(c, p, k, d, o) ((struct weft_case){			\
+	.chan = (c), .ptr = (p), .ok = (k), .ns = (d), .op = (o) })
+struct weft_on_recv_ { char none_; bool *ok; };
+#define WEFT_ON_RECV_(c, p, ...) WEFT_CASE_(WEFT_RAW_(c), __extension__ ({ \
 	    WEFT_STRICT_ WEFT_ELEM_(c) *weft_p_ = (p); WEFT_END_ weft_p_; }), \
-	__VA_ARGS__ })
-#define WEFT_ON_SEND_(c, v) ((struct weft_case){			\
-	.chan = WEFT_RAW_(c), .op = 's',				\
-	.ptr = (WEFT_ELEM_(c)[1]){ v } })
+	((struct weft_on_recv_){ .none_ = 0, __VA_ARGS__ }).ok, 0, 0)
+#define WEFT_ON_SEND_(c, v) WEFT_CASE_(WEFT_RAW_(c), ((WEFT_ELEM_(c)[1]){ v }), NULL, 0, 's')
 
 /*
  * weft_go: three checks at compile time, then six words.
