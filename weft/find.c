@@ -19,13 +19,20 @@ enum {
 	SPIN_NS = 50000,	/* how long a worker searches before it sleeps       */
 };
 
+/* The monitor keeps it fresh, if there is one; seldom, since all workers read it. */
+static void note_time(int64_t now)
+{
+	if (now - atomic_load_explicit(&sched.coarse, memory_order_relaxed) > 10 * WEFT_MS)
+		atomic_store_explicit(&sched.coarse, now, memory_order_relaxed);
+}
+
 /* Own timers and everyone's descriptors often; others' timers, who may be stuck, seldom. */
 static void housekeeping(struct worker *w)
 {
 	int64_t now = clock_now();
 	int n = atomic_load(&sched.nworkers);
 
-	atomic_store_explicit(&sched.coarse, now, memory_order_relaxed);
+	note_time(now);
 	if (now >= atomic_load_explicit(&w->timer_next, memory_order_relaxed))
 		timer_run(w, now);
 	if (now - w->polled < LOOK_NS)
@@ -46,7 +53,7 @@ static bool look_around(struct worker *w)
 	int64_t now = clock_now();
 	bool found = false;
 
-	atomic_store_explicit(&sched.coarse, now, memory_order_relaxed);
+	note_time(now);
 	for (int i = 0; i < n; i++) {
 		struct worker *v = sched.worker[i];
 
@@ -123,9 +130,12 @@ static bool may_search(struct worker *w)
 static uintptr_t search(struct worker *w)
 {
 	struct worker_seen seen[8] = {{0}};
-	int64_t until = clock_now() + SPIN_NS;
+	/* who dozed has searched before: one look will do while nothing has changed */
+	bool brief = idle_others_churn(w) && w->doze;
+	int64_t until = brief ? 0 : clock_now() + SPIN_NS;
 	uintptr_t item;
 
+	w->doze = false;
 	if (!may_search(w))
 		return 0;
 	do {
@@ -136,6 +146,7 @@ static uintptr_t search(struct worker *w)
 		for (int i = 0; i < 20; i++)
 			cpu_pause();
 	} while (clock_now() < until && sched.procs > 1);
+	w->doze = brief || idle_others_churn(w);
 	return 0;
 }
 

@@ -113,8 +113,31 @@ static bool anything(struct worker *w)
 	return clock_now() >= earliest_timer();
 }
 
-/* Sleeps until woken, in the netpoller if nobody is there. */
-static void sleep_until_woken(struct worker *w)
+/*
+ * When two goroutines wake each other in turn on another worker, its next is never
+ * free for long, and never stale: to be woken for it again and again is of no use
+ * and costs that worker a system call each time.  So who sees that others switch
+ * fast and has found nothing to steal dozes: what goes into a queue still wakes it,
+ * what goes into a next does not (queue_announce_next), and it looks by itself after
+ * DOZE_NS.  When it finds the others slower it searches and sleeps as usual.
+ */
+enum { DOZE_NS = 100000, CHURN = 32 };
+
+bool idle_others_churn(struct worker *w)
+{
+	int n = atomic_load(&sched.nworkers);
+	uint32_t now = 0, before = w->others;
+
+	for (int i = 0; i < n; i++)
+		if (sched.worker[i] != w)
+			now += atomic_load_explicit(&sched.worker[i]->tick,
+			    memory_order_relaxed);
+	w->others = now;
+	return now - before >= CHURN;
+}
+
+/* Sleeps until woken, in the netpoller if nobody is there; not beyond limit. */
+static void sleep_until_woken(struct worker *w, int64_t limit)
 {
 	struct worker *none = NULL;
 
@@ -124,6 +147,7 @@ static void sleep_until_woken(struct worker *w)
 
 		do {
 			until = earliest_timer();
+			until = until < limit ? until : limit;
 			atomic_store(&sched.poll_until, until);
 			/* a timer added before it saw poll_until is seen now */
 		} while (earliest_timer() < until);
@@ -131,10 +155,16 @@ static void sleep_until_woken(struct worker *w)
 			poll_sleep(w, until);
 		atomic_store(&sched.poll_until, INT64_MIN);
 		atomic_store(&sched.pollster, NULL);
+	} else if (limit != INT64_MAX) {
+		int64_t left = limit - clock_now();
+
+		if (left > 0)
+			futex_wait((uint32_t *)&w->woken, 0, left);
 	} else {
 		while (!atomic_load(&w->woken) && atomic_load(&sched.pollster))
 			futex_wait((uint32_t *)&w->woken, 0, -1);
 	}
+	w->doze = limit != INT64_MAX && !atomic_load(&w->woken);
 	atomic_store(&w->woken, 0);
 }
 
@@ -161,6 +191,9 @@ static void check_deadlock(struct worker *w)
 
 void idle_sleep(struct worker *w)
 {
+	bool doze = w->doze;
+
+	atomic_fetch_add(&sched.dozing, doze);
 	lock(&sched.lock);
 	sched.idle[sched.nidle] = w;
 	atomic_store(&sched.nidle, sched.nidle + 1);
@@ -170,8 +203,10 @@ void idle_sleep(struct worker *w)
 	queue_fence();			/* pairs with the one in sched_queue */
 	if (!anything(w)) {
 		check_deadlock(w);
-		sleep_until_woken(w);
+		sleep_until_woken(w, doze ? clock_now() + DOZE_NS : INT64_MAX);
 	}
+	/* seq_cst: what went into a next quietly is seen when we look next */
+	atomic_fetch_sub(&sched.dozing, doze);
 	lock(&sched.lock);
 	leave_idle(w);
 	unlock(&sched.lock);

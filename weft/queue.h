@@ -39,4 +39,13 @@ static inline void queue_announce(void)
 		sched_wake_one();
 }
 
+/* The same for what is in next, which its owner probably runs soon: who dozes will look. */
+static inline void queue_announce_next(void)
+{
+	if (unlikely(atomic_load_explicit(&sched.nidle, memory_order_relaxed) ||
+	    atomic_load_explicit(&sched.stuck, memory_order_relaxed)) &&
+	    !atomic_load_explicit(&sched.dozing, memory_order_relaxed))
+		sched_wake_one();
+}
+
 #endif

@@ -59,9 +59,11 @@ void sched_ready(struct worker *w, struct g *g)
 #ifndef __x86_64__
 	queue_fence();	/* x86: the exchange is one */
 #endif
-	if (old)
+	if (old) {
 		queue_push(w, old);
-	queue_announce();
+		queue_announce();
+	} else
+		queue_announce_next();
 }
 
 /* ---- switching ---- */

@@ -42,6 +42,8 @@ struct worker {
 	_Atomic bool	  blocking;	/* between weft_enter_blocking and leave */
 	_Atomic bool	  spare;
 	bool		  searching;
+	bool		  doze;		/* it is to, or has just done so: see idle.c */
+	uint32_t	  others;	/* their ticks when it last looked */
 	bool		  idle;		/* under sched.lock: in sched.idle */
 	uint32_t	  seen_tick;	/* the monitor's */
 	int		  index;
@@ -69,6 +71,7 @@ struct sched {
 	struct task	 *tasks;	/* free ones, under lock */
 	_Atomic size_t	  nglobal __attribute__((aligned(64)));
 	_Atomic int	  nidle, searching, active, stuck;
+	_Atomic int	  dozing;	/* of nidle, those that the clock will wake soon */
 	_Atomic(struct worker *) pollster;	/* sleeps, or is about to, in epoll */
 	_Atomic int64_t	  poll_until;		/* when it wakes by itself */
 	_Atomic int64_t	  ids;
@@ -122,6 +125,7 @@ void	*worker_loop(void *worker);
 
 /* idle.c */
 void	idle_sleep(struct worker *w);
+bool	idle_others_churn(struct worker *w);	/* since the last call */
 void	idle_stop_searching(struct worker *w, bool found);
 void	sched_wake_one(void);
 bool	sched_relieve(void);		/* wakes or starts a worker beyond procs */
