@@ -289,7 +289,7 @@ bool chan_try_recv(struct weft_chan *c, void *v, bool *ok)
 /* Wakes all that wait, each with ok false; send reports it, receive returns it. */
 bool chan_close(struct weft_chan *c)
 {
-	struct node *first = NULL, **last = &first, *n;
+	struct node *receivers, *senders;
 
 	lock(&c->lock);
 	if (c->closed) {
@@ -298,16 +298,11 @@ bool chan_close(struct weft_chan *c)
 	}
 	san_release(&c->closed);
 	c->closed = true;
-	while ((n = waitq_pop(&c->recvq)) || (n = waitq_pop(&c->sendq))) {
-		*last = n;
-		last = &n->next;
-	}
-	*last = NULL;
+	receivers = waitq_pop_all(&c->recvq);
+	senders = waitq_pop_all(&c->sendq);
 	unlock(&c->lock);
-	while ((n = first)) {
-		first = n->next;	/* n is gone once its owner is awake */
-		waitq_wake(n);
-	}
+	waitq_wake_all(receivers);
+	waitq_wake_all(senders);
 	return true;
 }
 

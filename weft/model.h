@@ -1,5 +1,5 @@
 /*
- * model.h - private to model_test.c: a model checker for headers made of atomics
+ * model.h - private to the model tests: a model checker for headers made of atomics
  *
  * Included before the header under test, it turns every atomic operation into a
  * place where another model thread may go on, and explore() runs the scenario once
@@ -66,10 +66,11 @@ struct explored {
 #define model_lock(p)	((void)MODEL_OP(OP_LOCK, p, 1, memory_order_acquire))
 #define model_unlock(p)	((void)MODEL_OP(OP_STORE, p, 0, memory_order_release))
 #define model_wait(p)	MODEL_OP(OP_WAIT, p, 0, memory_order_acquire)	/* until not 0 */
-static int  model_self(void);
-static bool model_blocked(int thread);			/* in end() */
+__attribute__((unused)) static int  model_self(void);
+__attribute__((unused)) static bool model_blocked(int thread);	/* in end() */
 static void model_read(const void *plain);
 static void model_write(const void *plain);
+__attribute__((unused))
 static void model_plain(const void *from, size_t n);	/* atomics, to be without races */
 
 /* ---- state ---- */

@@ -294,6 +294,65 @@ static void take_read(weft_rwmutex *rw)
 	weft_rwmutex_runlock(rw);
 }
 
+static void read_often(weft_rwmutex *rw)
+{
+	for (int i = 0; i < 1000; i++)
+		take_read(rw);
+}
+
+static void runlock_each(weft_chan(weft_rwmutex *) held)
+{
+	for (weft_rwmutex *rw; weft_recv(held, &rw); )
+		weft_rwmutex_runlock(rw);
+}
+
+/* Readers that meet on two workers are counted elsewhere; nobody is to notice. */
+TEST(CrowdedRwmutexIsAsExact)
+{
+	weft_rwmutex rw = {0};
+	weft_waitgroup wg = {0};
+	weft_chan(weft_rwmutex *) held = weft_make(weft_rwmutex *, 8);
+
+	for (int i = 0; i < 4; i++)
+		weft_waitgroup_go(&wg, runlock_each, held);
+	for (int round = 0; round < 50; round++) {
+		weft_waitgroup readers = {0};
+
+		weft_rwmutex_rlock(&rw);
+		weft_waitgroup_go(&readers, read_often, &rw);
+		weft_waitgroup_go(&readers, read_often, &rw);
+		weft_waitgroup_wait(&readers);
+		CHECK(!weft_rwmutex_trylock(&rw));
+		for (int i = 0; i < 8; i++) {	/* left by others, perhaps elsewhere */
+			weft_rwmutex_rlock(&rw);
+			weft_send(held, &rw);
+		}
+		weft_rwmutex_runlock(&rw);
+		weft_rwmutex_lock(&rw);
+		CHECK(!weft_rwmutex_tryrlock(&rw));
+		weft_rwmutex_unlock(&rw);
+		CHECK(weft_rwmutex_trylock(&rw));
+		weft_rwmutex_unlock(&rw);
+	}
+	weft_close(held);
+	weft_waitgroup_wait(&wg);
+	weft_free(held);
+}
+
+CHILD(RunlockTooOften)
+{
+	weft_rwmutex rw = {0};
+	weft_waitgroup wg = {0};
+
+	weft_rwmutex_rlock(&rw);
+	for (int i = 0; i < 4; i++)
+		weft_waitgroup_go(&wg, read_often, &rw);
+	weft_waitgroup_wait(&wg);
+	weft_rwmutex_runlock(&rw);
+	weft_rwmutex_runlock(&rw);
+	return 0;
+}
+
 TEST(WaitingWriterKeepsNewReadersOut)
 {
 	weft_rwmutex rw = {0};
@@ -416,6 +475,16 @@ CHILD(CopiedMutex)
 	return 0;
 }
 
+CHILD(UnlockedCopy)
+{
+	weft_mutex m = {0}, copy;
+
+	weft_mutex_lock(&m);
+	copy = m;
+	weft_mutex_unlock(&copy);
+	return 0;
+}
+
 CHILD(RunlockUnlocked)
 {
 	weft_rwmutex rw = {0};
@@ -456,7 +525,9 @@ TEST(LockMisuseStopsTheProgram)
 {
 	CHECK_DIES("UnlockUnlocked", "weft_mutex_unlock");
 	CHECK_DIES("CopiedMutex", "is a copy of");
+	CHECK_DIES("UnlockedCopy", "is a copy of");
 	CHECK_DIES("RunlockUnlocked", "weft_rwmutex_runlock");
+	CHECK_DIES("RunlockTooOften", "weft_rwmutex_runlock");
 	CHECK_DIES("RunlockWriteLocked", "weft_rwmutex_runlock");
 	CHECK_DIES("UnlockReadLocked", "weft_rwmutex_unlock");
 	CHECK_DIES("RwUnlockTwice", "weft_rwmutex_unlock");

@@ -21,7 +21,7 @@
  * The sleeper's registers are saved between park_begin and park_commit.  A wake
  * that comes in between finds PARKING and leaves READY behind; park_commit then
  * fails and whoever called it must run the sleeper.  So nobody runs a goroutine
- * whose registers are not saved, and no wake is lost.  model_test.c tries every
+ * whose registers are not saved, and no wake is lost.  model_park_test.c tries every
  * interleaving.
  */
 #ifndef WEFT_PARK_H

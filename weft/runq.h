@@ -13,7 +13,7 @@
  *	-------+------------+--------------+--------
  *	  free | thief's    | queued       | free
  *
- * model_test.c tries every interleaving of an owner and two thieves.
+ * model_runq_test.c tries every interleaving of an owner and two thieves.
  */
 #ifndef WEFT_RUNQ_H
 #define WEFT_RUNQ_H

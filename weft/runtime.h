@@ -205,6 +205,9 @@ static inline struct node *waitq_pop(struct waitq *q)	/* claimed, or NULL */
 int	waitq_wait(struct waitq *q, _Atomic unsigned *lock, weft_ctx *ctx,
 	    enum reason why, const void *object, const void *pc);
 void	waitq_wake(struct node *n);		/* serves a popped node */
+struct node *waitq_pop_all(struct waitq *q);
+void	waitq_wake_all(struct node *chain);
+void	mutex_lock(weft_mutex *m, const void *pc);	/* for a call of the user's at pc */
 
 void	sched_park(struct g *g, enum reason why, const void *object, const void *pc);
 void	sched_ready(struct worker *w, struct g *g);	/* w: the caller's, or NULL */
@@ -244,6 +247,15 @@ static inline struct g *self(void)
 	unsigned shift = SLOT_SHIFT + CLASS_STEP * (unsigned)(off >> arena.region_shift);
 	return (struct g *)((sp | (((uintptr_t)1 << shift) - 1)) + 1 - RECORD);
 }
+/* As self(), but quicker, and holder_g() takes it apart: a place on its stack. */
+static inline const void *holder_self(void)
+{
+	uintptr_t sp = stack_pointer();
+
+	return likely(sp - arena.base < arena.size) ? (const void *)sp : self_thread();
+}
+const struct g *holder_g(const void *holder);
+const void *mutex_holder(const weft_mutex *m);	/* NULL: it is free */
 _Static_assert(sizeof(struct g) <= RECORD, "a goroutine's record outgrew its place");
 
 #define CALLER	__builtin_return_address(0)

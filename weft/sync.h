@@ -16,7 +16,7 @@
  * Mutex.  Waiters are woken in order of arrival; a newcomer may get in before the
  * one just woken, but only once: then the mutex is handed over.  Another goroutine
  * than the one that locked it may unlock it.  Unlocking an unlocked mutex stops
- * the program, and so does locking a copy that was made of a locked one.
+ * the program, and so does locking or unlocking a copy made of a locked one.
  */
 typedef struct weft_mutex weft_mutex;
 void	weft_mutex_lock(weft_mutex *m);

@@ -1,28 +1,27 @@
 /*
  * sync_impl.h - layout of sync.h's value types; include sync.h instead
  *
- * The fields belong to sync.c.  They are here because you provide the storage.
+ * The fields belong to mutex.c, rwmutex.c and sync.c.  They are here because you provide the storage.
  */
 #ifndef WEFT_SYNC_IMPL_H
 #define WEFT_SYNC_IMPL_H
 
-struct g;
 struct weft_waitq_ { struct node *head, *tail; };
 
 struct weft_mutex {
-	unsigned		 state;		/* _Atomic in sync.c */
-	unsigned		 lock;		/* protects waiters  */
+	unsigned		 state;		/* _Atomic where it is used */
+	unsigned		 lock;		/* protects waiters         */
 	struct weft_waitq_	 waiters;
-	struct weft_mutex	*self;		/* while locked; tells a copy */
-	struct g		*holder;	/* who took it last, for reports       */
+	const void		*holder;	/* who took it last, for reports */
 };
 
 struct weft_rwmutex {
 	unsigned		 state;
 	unsigned		 lock;
 	struct weft_waitq_	 waiters;
-	struct weft_rwmutex	*self;
-	struct g		*holder;	/* the last writer, for reports        */
+	struct weft_rwmutex	*self;		/* while written; tells a copy */
+	const void		*holder;	/* the last writer, for reports */
+	int			 crowd;		/* how often readers met       */
 };
 
 struct weft_waitgroup {

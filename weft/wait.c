@@ -47,6 +47,30 @@ void waitq_wake(struct node *n)
 	sched_ready(self()->w, g);
 }
 
+/* The queue's lock is held.  Everyone, linked by next; for waitq_wake_all. */
+struct node *waitq_pop_all(struct waitq *q)
+{
+	struct node *first = NULL, **last = &first, *n;
+
+	while ((n = waitq_pop(q))) {
+		*last = n;
+		last = &n->next;
+	}
+	*last = NULL;
+	return first;
+}
+
+/* Without the lock. */
+void waitq_wake_all(struct node *n)
+{
+	while (n) {
+		struct node *next = n->next;	/* n is gone once its owner is awake */
+
+		waitq_wake(n);
+		n = next;
+	}
+}
+
 /*
  * Joins done's receivers.  False: it is closed already, and the caller got itself
  * back; the lock says who was first.

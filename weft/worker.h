@@ -11,9 +11,11 @@
 #define WEFT_WORKER_H
 
 #include "debug.h"
+#include "readers.h"
 #include "runtime.h"
 
-enum { MAX_WORKERS = 1024, KEEP_STACKS = 64, KEEP_TASKS = 512, TICK = 61 };
+enum { MAX_WORKERS = 1024, KEEP_STACKS = 64, KEEP_TASKS = 512, TICK = 61,
+	READER_SLOTS = 64 };
 
 struct worker {
 	struct runq	  q;
@@ -36,6 +38,9 @@ struct worker {
 	struct heap	  timers;	/* under timer_lock */
 	_Atomic int64_t	  timer_next;	/* the earliest, INT64_MAX: none */
 	int		  epfd;
+
+	/* read locks held, see readers.h; mostly taken and left by goroutines here */
+	readers_slot	  readers[READER_SLOTS] __attribute__((aligned(64)));
 
 	_Atomic uint32_t  woken __attribute__((aligned(64)));	/* futex */
 	_Atomic bool	  relieved;	/* a spare stands in for it */
