@@ -218,3 +218,43 @@ TEST(SleepCtxSleepsItsTime, .parallel = true)
 	CHECK_EQ(weft_sleep_ctx(ctx, 0), -ECANCELED);
 	weft_ctx_free(ctx);
 }
+
+enum { RACES = 3000 };
+
+static void scribble(void)		/* over what the call before has left behind */
+{
+	volatile char below[1024];
+
+	for (size_t i = 0; i < sizeof below; i++)
+		below[i] = (char)0xff;
+}
+
+static void lock_or_give_up(weft_ctx *ctx, weft_mutex *m)
+{
+	int err = weft_mutex_lock_ctx(ctx, m);
+
+	scribble();
+	if (!err)
+		weft_mutex_unlock(m);
+}
+
+/* Both may find the waiter; the one that comes second must not touch its stack. */
+TEST(UnlockRacesCancel)
+{
+	for (int i = 0; i < RACES; i++) {
+		weft_ctx *ctx = weft_with_cancel(NULL);
+		weft_waitgroup wg = {0};
+		weft_mutex m = {0};
+
+		weft_mutex_lock(&m);
+		weft_waitgroup_go(&wg, lock_or_give_up, ctx, &m);
+		weft_yield();
+		weft_waitgroup_go(&wg, weft_cancel, ctx);
+		if (i % 2)
+			weft_yield();
+		weft_mutex_unlock(&m);
+		weft_waitgroup_wait(&wg);
+		CHECK(weft_mutex_trylock(&m));
+		weft_ctx_free(ctx);
+	}
+}

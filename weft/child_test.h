@@ -73,8 +73,6 @@ extern char **environ;
 static inline pid_t child_spawn_(const char *name, int err)
 {
 	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none;
 	char var[128], *argv[] = { (char *)"child", NULL }, *env[512];
 	pid_t pid;
 	size_t n = 0;
@@ -86,14 +84,8 @@ static inline pid_t child_spawn_(const char *name, int err)
 	env[n] = NULL;
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
-	/* a worker's thread blocks most signals, and children inherit that */
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	if (posix_spawn(&pid, "/proc/self/exe", &files, &attr, argv, env))
+	if (posix_spawn(&pid, "/proc/self/exe", &files, NULL, argv, env))
 		pid = -1;
-	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	return pid;
 }

@@ -229,8 +229,7 @@ weft_ctx *weft_with_timeout(weft_ctx *parent, int64_t ns)
 {
 	int64_t now = weft_now();
 
-	return with_deadline(parent, now, ns > INT64_MAX - now ? INT64_MAX - 1 : now + ns,
-	    CALLER);
+	return with_deadline(parent, now, deadline_after(now, ns), CALLER);
 }
 
 weft_ctx *weft_with_value(weft_ctx *parent, const void *key, void *value)

@@ -86,7 +86,7 @@ static uintptr_t steal_next(struct worker *v, struct worker_seen *seen)
 	return atomic_compare_exchange_strong(&v->next, &item, 0) ? item : 0;
 }
 
-static uintptr_t steal(struct worker *w, struct worker_seen *seen)
+static uintptr_t steal(struct worker *w)
 {
 	int n = atomic_load(&sched.nworkers);
 	int first = (int)rand_below(&w->rand, (uint32_t)n);
@@ -105,7 +105,7 @@ static uintptr_t steal(struct worker *w, struct worker_seen *seen)
 				queue_push(w, loot[k]);
 			return loot[0];
 		}
-		item = steal_next(v, &seen[v->index % 8]);
+		item = steal_next(v, &w->seen[v->index]);
 		if (item) {
 			w->stats.steals++;
 			return item;
@@ -129,7 +129,6 @@ static bool may_search(struct worker *w)
 
 static uintptr_t search(struct worker *w)
 {
-	struct worker_seen seen[8] = {{0}};
 	/* who dozed has searched before: one look will do while nothing has changed */
 	bool brief = idle_others_churn(w) && w->doze;
 	int64_t until = brief ? 0 : clock_now() + SPIN_NS;
@@ -139,7 +138,7 @@ static uintptr_t search(struct worker *w)
 	if (!may_search(w))
 		return 0;
 	do {
-		if ((item = queue_take_global(w)) || (item = steal(w, seen)))
+		if ((item = queue_take_global(w)) || (item = steal(w)))
 			return item;
 		if (look_around(w) && (item = queue_pop(w)))
 			return item;
@@ -167,13 +166,17 @@ static void retire(struct worker *w)
 	idle_stop_searching(w, false);
 	queue_fence();
 	queue_announce();
-	while (!atomic_load(&w->woken))
+	/* whoever took it from the idle ones may set woken late: only spare counts */
+	while (atomic_load(&w->spare)) {
 		futex_wait((uint32_t *)&w->woken, 0, -1);
-	atomic_store(&w->woken, 0);
+		atomic_store(&w->woken, 0);
+	}
 }
 
 static void come_back(struct worker *w)
 {
+	if (sched.forked)
+		sched_die_unless_running("a goroutine that waits");
 	if (atomic_exchange(&w->relieved, false))
 		atomic_fetch_sub(&sched.stuck, 1);
 	if (sched.active - sched.stuck > sched.procs)
@@ -210,6 +213,8 @@ void *worker_loop(void *arg)
 	w->tid = gettid();
 	stack_overflow_init();
 	prctl(PR_SET_TIMERSLACK, 1);
+	lock(&sched.lock);		/* until worker_start has published us */
+	unlock(&sched.lock);
 	for (;;) {
 		uintptr_t item = find(w);
 

@@ -193,13 +193,14 @@ void idle_sleep(struct worker *w)
 {
 	bool doze = w->doze;
 
+	/* before anyone can wake us, and make us a searcher again */
+	idle_stop_searching(w, false);
 	atomic_fetch_add(&sched.dozing, doze);
 	lock(&sched.lock);
 	sched.idle[sched.nidle] = w;
 	atomic_store(&sched.nidle, sched.nidle + 1);
 	w->idle = true;
 	unlock(&sched.lock);
-	idle_stop_searching(w, false);
 	queue_fence();			/* pairs with the one in sched_queue */
 	if (!anything(w)) {
 		check_deadlock(w);

@@ -315,13 +315,13 @@ static void go_idle(struct helper *w)
 {
 	uint64_t n;
 
+	stop_searching(w, false);
 	sched_lock();
 	n = atomic_load(&s.nidle);
 	s.idle[n] = w;
 	atomic_store(&s.nidle, n + 1);
 	w->idle = true;
 	model_unlock(&s.lock);
-	stop_searching(w, false);
 	if (!s.no_idle_fence)
 		fence();
 	if (!anything()) {

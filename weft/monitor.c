@@ -7,6 +7,8 @@
  * its timers and descriptors by looking around.  The stuck one, when it comes
  * back, hands over what it has and becomes a spare (come_back in sched.c).
  *
+ * It also gives back the memory of stacks that have not been used for a second.
+ *
  * When nothing has run for a while the monitor sleeps, too: an idle program has no
  * wake-ups at all.  The first worker to run something afterwards wakes it.
  */
@@ -16,7 +18,7 @@
 #include "net.h"
 #include "worker.h"
 
-enum { TICK_NS = 10000000, QUIET_TICKS = 10 };
+enum { TICK_NS = 10000000, QUIET_TICKS = 10, COLD_TICKS = 100 };
 
 static bool is_stuck(struct worker *w)
 {
@@ -80,8 +82,11 @@ static void *monitor_loop(void *arg)
 
 		nanosleep(&ts, NULL);
 		quiet = tick() ? 0 : quiet + 1;
+		stack_trim(clock_now() - COLD_TICKS * TICK_NS);
 		if (quiet < QUIET_TICKS)
 			continue;
+		while (stack_trim(INT64_MAX))	/* nobody may come by for long */
+			;
 		atomic_store(&sched.monitor, 0);
 		if (tick()) {		/* it ran before it could see that we sleep */
 			atomic_store(&sched.monitor, 1);
@@ -115,6 +120,20 @@ void monitor_start(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* Somebody has to look after timers and descriptors. */
+static bool others_run(struct worker *w)
+{
+	int n = atomic_load(&sched.nworkers);
+
+	for (int i = 0; i < n; i++) {
+		struct worker *v = sched.worker[i];
+
+		if (v != w && !v->spare && !worker_is_blocked(v))
+			return true;
+	}
+	return false;
+}
+
 void weft_enter_blocking(void)
 {
 	struct worker *w = self()->w;
@@ -123,7 +142,7 @@ void weft_enter_blocking(void)
 		return;
 	atomic_store(&w->blocking, true);
 	if (!anyone_free() && (atomic_load(&w->next) || runq_len(&w->q) ||
-	    atomic_load(&sched.nglobal) || sched.procs == 1))
+	    atomic_load(&sched.nglobal) || !others_run(w)))
 		relieve(w);
 }
 

@@ -18,7 +18,6 @@
 
 #define STATE(m)	((_Atomic unsigned *)&(m)->state)
 #define LOCK(m)		((_Atomic unsigned *)&(m)->lock)
-#define WAITERS(m)	((struct waitq *)&(m)->waiters)
 
 enum { LOCKED = 1, WAITING = 2, FLAGS = 3 };
 
@@ -106,7 +105,7 @@ __attribute__((noinline)) static int lock_slow_path(weft_ctx *ctx, weft_mutex *m
 			own(m);
 			return 0;
 		}
-		waitq_join(WAITERS(m), &w.n, ctx, w.lost);
+		waitq_join(&m->waiters, &w.n, ctx, w.lost);
 		unlock(LOCK(m));
 		err = waitq_sleep(&w.n, LOCK(m), ctx, WAIT_MUTEX, m, pc);
 		if (err)
@@ -160,8 +159,8 @@ __attribute__((noinline)) static void unlock_slow_path(weft_mutex *m)
 	if (!(atomic_load_explicit(STATE(m), memory_order_relaxed) & LOCKED))
 		die("weft_mutex_unlock: %p is not locked", (void *)m);
 	lock(LOCK(m));
-	n = waitq_pop(WAITERS(m));
-	if (waitq_empty(WAITERS(m)))
+	n = waitq_pop(&m->waiters);
+	if (waitq_empty(&m->waiters))
 		/* relaxed: LOCKED keeps everyone but lockers under m->lock out */
 		atomic_fetch_and_explicit(STATE(m), ~(unsigned)WAITING,
 		    memory_order_relaxed);

@@ -59,7 +59,7 @@ struct g {
 	const void	*object;	/* what it waits on                    */
 	const void	*pc;		/* where in the user's code            */
 	int64_t		 id;
-	int64_t		 since;		/* when it began to wait, coarse       */
+	int64_t		 since;		/* when it began to wait, or was freed; coarse */
 	void		*stack_lo;	/* lowest usable byte                  */
 	void		*fiber;		/* the sanitizer's record              */
 	void		*fake;
@@ -69,6 +69,7 @@ struct g {
 	weft_waitgroup	*wg;		/* to be told of the end, or NULL      */
 	uint32_t	 timer_gen;	/* the sleep that timer ends           */
 	uint8_t		 kind, reason, class;
+	bool		 trimmed;	/* free, and without pages but the top one */
 	_Atomic uint8_t	 status;
 };
 
@@ -144,7 +145,8 @@ void	dump_cycle(struct out *o);
 int64_t	dump_holder(const struct g *g);	/* of the lock that g waits for, or 0 */
 void	dump_pc(struct out *o, const void *pc);		/* "function file.c:12" */
 
-/* Waiting (wait.c, sched.c). */
+/* Waiting (wait.c, sched.c).  sync_impl.h defines the queue, under a public name. */
+#define waitq weft_waitq_
 struct node {
 	struct node	*next, *prev;
 	struct waitq	*q;		/* NULL: not queued */
@@ -154,7 +156,6 @@ struct node {
 	bool		 shared;	/* also in other queues: claim before use */
 	bool		 ok;		/* received a value; not closed */
 };
-struct waitq { struct node *head, *tail; };
 
 static inline bool waitq_empty(const struct waitq *q) { return !q->head; }
 static inline void waitq_push(struct waitq *q, struct node *n)

@@ -16,7 +16,6 @@
 
 #define STATE(m)	((_Atomic unsigned *)&(m)->state)
 #define LOCK(m)		((_Atomic unsigned *)&(m)->lock)
-#define WAITERS(m)	((struct waitq *)&(m)->waiters)
 
 struct rw_node { struct node n; bool writer; };
 
@@ -53,7 +52,7 @@ static struct node *rw_grant(weft_rwmutex *m)
 
 	for (;;) {
 		unsigned s = atomic_load_explicit(STATE(m), memory_order_relaxed);
-		struct node *head = WAITERS(m)->head;
+		struct node *head = m->waiters.head;
 		bool writer = head && container_of(head, struct rw_node, n)->writer;
 
 		if (!head) {
@@ -120,7 +119,7 @@ __attribute__((noinline)) static int rw_lock_slow(weft_ctx *ctx, weft_rwmutex *m
 	if (!writer)			/* what rlock counted too early */
 		atomic_fetch_sub_explicit(STATE(m), READER, memory_order_relaxed);
 	rw_count_all(m);
-	waitq_join(WAITERS(m), &w.n, ctx, false);
+	waitq_join(&m->waiters, &w.n, ctx, false);
 	woken = rw_grant(m);		/* perhaps us: it was released in between */
 	unlock(LOCK(m));
 	for (struct node **at = &woken; *at; at = &(*at)->next)
@@ -281,7 +280,7 @@ __attribute__((noinline)) static void rw_release_slow(weft_rwmutex *m, unsigned 
 			unlock(LOCK(m));
 			die("%s: %p is not locked", call, (void *)m);
 		}
-		if (!waitq_empty(WAITERS(m)))
+		if (!waitq_empty(&m->waiters))
 			break;
 		/* nobody waits: release it as if nobody had ever come */
 		atomic_fetch_and_explicit(STATE(m), ~(unsigned)QUEUED,

@@ -56,14 +56,16 @@ void sched_ready(struct worker *w, struct g *g)
 	}
 	/* Runs next: its data is hot, and the waker is likely to wait soon. */
 	uintptr_t old = atomic_exchange(&w->next, item_g(g));
+	if (old) {
+		queue_push(w, old);
+		queue_fence();
+		queue_announce();
+		return;
+	}
 #ifndef __x86_64__
 	queue_fence();	/* x86: the exchange is one */
 #endif
-	if (old) {
-		queue_push(w, old);
-		queue_announce();
-	} else
-		queue_announce_next();
+	queue_announce_next();
 }
 
 /* ---- switching ---- */

@@ -35,6 +35,11 @@ static void on_quit(int sig)
 	sem_post(&quit);
 }
 
+static void on_pipe(int sig)		/* the write fails with EPIPE */
+{
+	(void)sig;
+}
+
 static void report_cycle(void)
 {
 	struct out o;
@@ -188,5 +193,11 @@ void signals_init(void)
 	sa.sa_sigaction = on_fault;
 	sigaction(SIGSEGV, &sa, &old_segv);
 	sigaction(SIGBUS, &sa, &old_bus);
-	signal(SIGPIPE, SIG_IGN);
+	/* not ignored: the programs that we start would inherit that */
+	sigaction(SIGPIPE, NULL, &sa);
+	if (!(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == SIG_DFL) {
+		sa.sa_flags = SA_RESTART | SA_ONSTACK;
+		sa.sa_handler = on_pipe;
+		sigaction(SIGPIPE, &sa, NULL);
+	}
 }

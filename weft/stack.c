@@ -5,7 +5,7 @@
  * into power-of-two slots.  A slot's lowest page is a guard; its record lies in
  * its highest bytes and stays a record for ever, so that a late waker may look at
  * it.  Slots are opened 64 at a time and never closed; what they use beyond the
- * top page is given back when a stack has lain idle.
+ * top page is given back when a stack has lain in the pool for a while.
  *
  * Free stacks: a few hot ones per worker, used last in first out, and the rest in
  * a pool under a lock.
@@ -30,7 +30,7 @@
 #define SYS_process_madvise 440
 #endif
 
-enum { SLAB = 64, MANY = 512, PAGE = 4096 };
+enum { SLAB = 64, MANY = 512, PAGE = 4096, TRIM = 256 };
 
 struct arena arena;
 
@@ -147,21 +147,31 @@ static char *slot_low(struct g *g)
 }
 
 /*
- * Advice about one page of each slot of a slab, in one system call where the
- * kernel (6.13) allows it.  How many slots it was given for.
+ * The same advice about many ranges, in one system call where the kernel (6.13)
+ * allows it.  How many of them it was given for.
  */
-static size_t advise_slab(char *p, size_t n, int advice)
+static size_t advise(const struct iovec *iov, size_t n, int advice)
 {
 	static _Atomic int pidfd = -1;
-	struct iovec iov[SLAB];
+	size_t i = 0;
 	ssize_t done;
 
 	if (pidfd < 0)
 		pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	done = syscall(SYS_process_madvise, pidfd, iov, n, advice, 0);
+	for (; i < n && done >= (ssize_t)iov[i].iov_len; i++)
+		done -= (ssize_t)iov[i].iov_len;
+	return i;
+}
+
+/* One page of each slot of a slab, from p on. */
+static size_t advise_slab(char *p, size_t n, int advice)
+{
+	struct iovec iov[SLAB];
+
 	for (size_t i = 0; i < n; i++)
 		iov[i] = (struct iovec){ p + i * slot_size(0), page_size };
-	done = syscall(SYS_process_madvise, pidfd, iov, n, advice, 0);
-	return done < 0 ? 0 : (size_t)done / page_size;
+	return advise(iov, n, advice);
 }
 
 /* Where there are no guards left to have, sched_park's check has to do. */
@@ -221,6 +231,12 @@ static struct g *take_fresh(unsigned class)
 	return g;
 }
 
+/* How many hot ones a worker has at most: 4 MiB of each class. */
+static int keep(unsigned class)
+{
+	return SAN_KEEP_FREE ? 0 : KEEP_STACKS >> CLASS_STEP * class;
+}
+
 static struct g *refill(struct worker *w, unsigned class)
 {
 	struct region *r = &region[class];
@@ -229,9 +245,7 @@ static struct g *refill(struct worker *w, unsigned class)
 	lock(&r->lock);
 	g = r->free;
 	if (g && r->nfree > SAN_KEEP_FREE) {
-		int n = 0;
-
-		for (; n < KEEP_STACKS / 2 && r->nfree > SAN_KEEP_FREE; n++) {
+		for (int n = 0; n <= keep(class) / 2 && r->nfree > SAN_KEEP_FREE; n++) {
 			struct g *one = r->free;
 
 			r->free = one->link;
@@ -241,8 +255,6 @@ static struct g *refill(struct worker *w, unsigned class)
 			one->link = w->stacks[class];
 			w->stacks[class] = one;
 			w->nstacks[class]++;
-			if (SAN_KEEP_FREE)
-				break;
 		}
 		g = w->stacks[class];
 		w->stacks[class] = g->link;
@@ -264,31 +276,85 @@ struct g *stack_get(struct worker *w, unsigned class)
 	return g;
 }
 
-/* What lies below the top page of a cold stack goes back to the system. */
-static void trim(struct g *g)
-{
-	char *low = g->stack_lo, *top = (char *)((uintptr_t)g & ~(page_size - 1));
-
-	if (!SANITIZED)
-		madvise(low, (size_t)(top - low), MADV_DONTNEED);
-}
-
+/* The coldest n stacks of the worker's go to the pool's end. */
 static void spill(struct worker *w, unsigned class, int n)
 {
 	struct region *r = &region[class];
+	struct g **cold = &w->stacks[class], *first;
+
+	for (int keep = w->nstacks[class] - n; keep > 0; keep--)
+		cold = &(*cold)->link;
+	first = *cold;
+	*cold = NULL;
+	w->nstacks[class] -= n;
+	lock(&r->lock);
+	*r->free_tail = first;
+	for (struct g *g = first; g; g = g->link) {
+		g->trimmed = false;
+		g->since = atomic_load_explicit(&sched.coarse, memory_order_relaxed);
+		r->free_tail = &g->link;
+	}
+	r->nfree += (size_t)n;
+	unlock(&r->lock);
+}
+
+/*
+ * From the front of the pool: up to n stacks that have lain there since before, and
+ * have pages to give back.
+ */
+static size_t take_cold(struct region *r, struct g **cold, size_t n, int64_t before)
+{
+	size_t got = 0;
 
 	lock(&r->lock);
-	while (n-- > 0) {
-		struct g *g = w->stacks[class];
-
-		w->stacks[class] = g->link;
-		w->nstacks[class]--;
-		g->link = NULL;
-		*r->free_tail = g;
-		r->free_tail = &g->link;
-		r->nfree++;
+	while (got < n && r->free && !r->free->trimmed && r->free->since < before) {
+		cold[got++] = r->free;
+		r->free = r->free->link;
 	}
+	if (!r->free)
+		r->free_tail = &r->free;
+	r->nfree -= got;
 	unlock(&r->lock);
+	return got;
+}
+
+/* What lies below the top page of a cold stack goes back to the system. */
+static void trim(struct g **cold, size_t n)
+{
+	struct iovec iov[TRIM];
+
+	for (size_t i = 0; i < n; i++) {
+		char *top = (char *)((uintptr_t)cold[i] & ~(page_size - 1));
+
+		iov[i] = (struct iovec){ cold[i]->stack_lo,
+		    (size_t)(top - (char *)cold[i]->stack_lo) };
+		cold[i]->trimmed = true;
+	}
+	for (size_t i = advise(iov, n, MADV_DONTNEED); i < n; i++)
+		madvise(iov[i].iov_base, iov[i].iov_len, MADV_DONTNEED);
+}
+
+bool stack_trim(int64_t before)
+{
+	struct g *cold[TRIM];
+	bool more = false;
+
+	for (unsigned class = 0; class < CLASSES && !SANITIZED; class++) {
+		struct region *r = &region[class];
+		size_t n = take_cold(r, cold, TRIM, before);
+
+		trim(cold, n);
+		lock(&r->lock);
+		for (size_t i = 0; i < n; i++) {
+			cold[i]->link = NULL;
+			*r->free_tail = cold[i];
+			r->free_tail = &cold[i]->link;
+		}
+		r->nfree += n;
+		unlock(&r->lock);
+		more |= n == TRIM;
+	}
+	return more;
 }
 
 void stack_put(struct worker *w, struct g *g)
@@ -297,11 +363,8 @@ void stack_put(struct worker *w, struct g *g)
 
 	g->link = w->stacks[class];
 	w->stacks[class] = g;
-	if (++w->nstacks[class] <= (SAN_KEEP_FREE ? 0 : KEEP_STACKS))
-		return;
-	if (class)
-		trim(g);
-	spill(w, class, SAN_KEEP_FREE ? w->nstacks[class] : KEEP_STACKS / 2);
+	if (++w->nstacks[class] > keep(class))
+		spill(w, class, w->nstacks[class] - keep(class) / 2);
 }
 
 void stack_each(void (*f)(struct g *, void *), void *arg)

@@ -13,7 +13,6 @@
 #include "worker.h"
 
 #define ATOMIC(p)	((_Atomic unsigned *)(p))
-#define QUEUE(q)	((struct waitq *)(q))
 
 /* ---- wait group ---- */
 
@@ -30,7 +29,7 @@ static void wg_wake_all(weft_waitgroup *wg)
 
 	lock(ATOMIC(&wg->lock));
 	atomic_fetch_and(ATOMIC(&wg->count), ~(unsigned)WG_WAITED);
-	all = waitq_pop_all(QUEUE(&wg->waiters));
+	all = waitq_pop_all(&wg->waiters);
 	unlock(ATOMIC(&wg->lock));
 	waitq_wake_all(all);
 }
@@ -70,7 +69,7 @@ static int wg_wait(weft_ctx *ctx, weft_waitgroup *wg, const void *pc)
 		if (!s)
 			unlock(ATOMIC(&wg->lock));
 		else
-			err = waitq_wait(QUEUE(&wg->waiters), ATOMIC(&wg->lock), ctx,
+			err = waitq_wait(&wg->waiters, ATOMIC(&wg->lock), ctx,
 			    WAIT_GROUP, wg, pc);
 	}
 	if (!err)
@@ -123,7 +122,7 @@ static int cond_wait(weft_ctx *ctx, weft_cond *c, weft_mutex *m, const void *pc)
 	if (ctx && !weft_done_(ctx))
 		ctx = NULL;
 	lock(ATOMIC(&c->lock));
-	waitq_join(QUEUE(&c->waiters), &n, ctx, false);
+	waitq_join(&c->waiters, &n, ctx, false);
 	unlock(ATOMIC(&c->lock));
 	weft_mutex_unlock(m);
 	err = waitq_sleep(&n, ATOMIC(&c->lock), ctx, WAIT_COND, c, pc);
@@ -146,7 +145,7 @@ void weft_cond_signal(weft_cond *c)
 	struct node *n;
 
 	lock(ATOMIC(&c->lock));
-	n = waitq_pop(QUEUE(&c->waiters));
+	n = waitq_pop(&c->waiters);
 	unlock(ATOMIC(&c->lock));
 	if (n)
 		waitq_wake(n);
@@ -157,7 +156,7 @@ void weft_cond_broadcast(weft_cond *c)
 	struct node *all;
 
 	lock(ATOMIC(&c->lock));
-	all = waitq_pop_all(QUEUE(&c->waiters));
+	all = waitq_pop_all(&c->waiters);
 	unlock(ATOMIC(&c->lock));
 	waitq_wake_all(all);
 }

@@ -158,11 +158,9 @@ void timer_disarm_g(struct g *g)
 		timer_del(&g->timer);
 }
 
-static int64_t deadline_after(int64_t ns)
+int64_t deadline_after(int64_t now, int64_t ns)
 {
-	int64_t now = clock_now();
-
-	return ns > INT64_MAX - now ? INT64_MAX : now + ns;
+	return ns < 0 ? now : ns > INT64_MAX - now ? INT64_MAX : now + ns;
 }
 
 void weft_sleep(int64_t ns)
@@ -180,7 +178,7 @@ void weft_sleep(int64_t ns)
 			;
 		return;
 	}
-	timer_arm_g(g, park_begin(&g->park), deadline_after(ns));
+	timer_arm_g(g, park_begin(&g->park), deadline_after(clock_now(), ns));
 	sched_park(g, WAIT_SLEEP, NULL, CALLER);
 }
 
@@ -256,7 +254,7 @@ static weft_chan(int64_t) tick_chan(void)
 static void start(weft_timer *t, int64_t ns)
 {
 	int64_t now = clock_now();
-	int64_t when = ns > INT64_MAX - now ? INT64_MAX : now + (ns > 0 ? ns : 0);
+	int64_t when = deadline_after(now, ns);
 
 	san_release(t);
 	timer_add(&t->t, ns < WEFT_MS ? when : timer_bucket(now, when));

@@ -334,3 +334,13 @@ TEST(TickerNeedsAPeriod)
 {
 	CHECK_DIES("TickerOfZero", "the period must be above zero");
 }
+
+/* About 292 years: not "at once", for all that the sum of it and now overflows. */
+TEST(LongestTimeoutsAreLong)
+{
+	weft_ctx *ctx = weft_with_timeout(NULL, 20 * WEFT_MS);
+
+	CHECK_EQ(weft_sleep_ctx(ctx, INT64_MAX), -ETIMEDOUT);
+	CHECK_EQ(weft_select(weft_on_timeout(INT64_MAX), weft_on_done(ctx)), 1);
+	weft_ctx_free(ctx);
+}

@@ -106,7 +106,8 @@ int waitq_sleep(struct node *n, _Atomic unsigned *l, weft_ctx *ctx, enum reason 
 		san_acquire(n);
 		return 0;
 	}
-	if (quit.q) {
+	if (g->woken != &quit) {
+		/* q changes under the lock only, and a canceller may be looking at quit */
 		lock(&done->lock);
 		waitq_remove(&quit);
 		unlock(&done->lock);

@@ -17,6 +17,10 @@
 enum { MAX_WORKERS = 1024, KEEP_STACKS = 64, KEEP_TASKS = 512, TICK = 61,
 	READER_SLOTS = 64 };
 
+/* What is in a worker's next is its own for so long. */
+enum { WORKER_STALE_NS = 5000 };
+struct worker_seen { uintptr_t next; uint32_t tick; int64_t since; };
+
 struct worker {
 	struct runq	  q;
 	/* the item to run next; thieves take it by CAS once it is stale */
@@ -49,6 +53,7 @@ struct worker {
 	bool		  searching;
 	bool		  doze;		/* it is to, or has just done so: see idle.c */
 	uint32_t	  others;	/* their ticks when it last looked */
+	struct worker_seen *seen;	/* others' next, by their index */
 	bool		  idle;		/* under sched.lock: in sched.idle */
 	uint32_t	  seen_tick;	/* the monitor's */
 	int		  index;
@@ -96,6 +101,11 @@ void	stack_init(void);
 struct g *stack_get(struct worker *w, unsigned class);
 void	stack_put(struct worker *w, struct g *g);
 unsigned stack_class(size_t bytes);
+/*
+ * Gives back some of the memory of stacks that nobody has used since before.  True:
+ * there may be more.
+ */
+bool	stack_trim(int64_t before);
 /* Every record ever used, in no order; f is called without any lock. */
 void	stack_each(void (*f)(struct g *, void *), void *arg);
 /* The slot that an address in the arena belongs to, or NULL; for the fault handler. */
@@ -112,6 +122,7 @@ void	timer_add(struct timer *t, int64_t when);
 bool	timer_del(struct timer *t);	/* true: it had not fired */
 bool	timer_run(struct worker *w, int64_t now);	/* fires what is due in w's heap */
 int64_t	timer_bucket(int64_t now, int64_t when);
+int64_t	deadline_after(int64_t now, int64_t ns);	/* INT64_MAX if that is too far */
 
 /* poll_epoll.c */
 int	poll_new(void);				/* a worker's epoll descriptor, or -errno */
@@ -144,10 +155,6 @@ void	sched_die_unless_running(const char *call);
 void	monitor_start(void);
 void	monitor_wake(void);
 void	sched_no_monitor(void);
-
-/* What is in a worker's next is its own for so long. */
-enum { WORKER_STALE_NS = 5000 };
-struct worker_seen { uintptr_t next; uint32_t tick; int64_t since; };
 
 static inline bool worker_is_blocked(struct worker *w)
 {

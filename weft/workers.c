@@ -10,6 +10,8 @@
 
 void	signals_init(void);
 
+static sigset_t start_mask;		/* of the thread that started the runtime */
+
 static struct worker *worker_new(int index)
 {
 	struct worker *w;
@@ -23,8 +25,15 @@ static struct worker *worker_new(int index)
 	w->sched.w = w;
 	w->running = &w->sched;
 	atomic_store(&w->timer_next, INT64_MAX);
+	w->seen = xcalloc(MAX_WORKERS, sizeof *w->seen);
 	rand_seed(&w->rand, rand_entropy());
 	return w;
+}
+
+static void worker_free(struct worker *w)
+{
+	free(w->seen);
+	free(w);
 }
 
 int worker_start(void)
@@ -32,37 +41,37 @@ int worker_start(void)
 	int i = sched.nworkers, err;
 	struct worker *w;
 	pthread_attr_t attr;
-	sigset_t all, old;
+	sigset_t mask = start_mask, old;
 
 	if (i == MAX_WORKERS)
 		return -EAGAIN;
 	w = worker_new(i);
 	if (w->epfd < 0) {
 		err = w->epfd;
-		free(w);
+		worker_free(w);
 		return err;
 	}
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* signals go to the program's own threads; only faults come to workers */
-	sigfillset(&all);
-	for (const int *s = (const int[]){ SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
-	    SIGTRAP, SIGSYS, SIGPROF, SIGURG, 0 }; *s; s++)
-		sigdelset(&all, *s);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	sched.worker[i] = w;
-	atomic_store(&sched.nworkers, i + 1);
-	atomic_fetch_add(&sched.active, 1);
+	/* As the program wants it, and so its children: whoever starts this worker may
+	   block more.  What kill(2) sends goes to the first thread anyway, if it can. */
+	for (const int *f = (const int[]){ SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
+	    SIGTRAP, SIGSYS, SIGPROF, SIGURG, 0 }; *f; f++)
+		sigdelset(&mask, *f);
+	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	err = pthread_create(&w->thread, &attr, worker_loop, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	if (!err)
-		return 0;
-	atomic_fetch_sub(&sched.active, 1);
-	atomic_store(&sched.nworkers, i);
-	poll_free(w->epfd);
-	free(w);
-	return -err;
+	if (err) {
+		poll_free(w->epfd);
+		worker_free(w);
+		return -err;
+	}
+	/* once published it stays: others look at it without a lock */
+	sched.worker[i] = w;
+	atomic_store(&sched.nworkers, i + 1);
+	atomic_fetch_add(&sched.active, 1);
+	return 0;
 }
 
 void sched_die_unless_running(const char *call)
@@ -75,13 +84,13 @@ void sched_die_unless_running(const char *call)
 		    "weft_run", call);
 }
 
-static sigset_t start_mask;
-
-/* The child is a plain process: signals reach it as they did before the runtime. */
+/* A goroutine that goes on in the child ends up in find() as soon as it waits. */
 static void after_fork(void)
 {
-	pthread_sigmask(SIG_SETMASK, &start_mask, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	struct worker *w = self()->w;
+
+	if (w)
+		atomic_store(&w->relieved, true);
 	sched.forked = true;
 	sched.started = false;
 }
