@@ -116,6 +116,7 @@ install: all
 	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
 	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
 	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
+	tools/hide-symbols $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(notdir $(LIBS)))
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
 	for pc in tools/*.pc.in; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $$pc \
