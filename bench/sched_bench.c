@@ -4,14 +4,16 @@
  * The twin of go/sched_test.go.
  */
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "weft/net.h"
 #include "weft/sync.h"
 #include "weft/testing.h"
 #include "weft/time.h"
 
-enum { BATCH = 1000, RING = 1000, MILLION = 1000000, SLEEPERS = 100000 };
+enum { BATCH = 1000, RING = 1000, MILLION = 1000000, SLEEPERS = 100000, PARKED = 10000 };
 
 static void empty(weft_waitgroup *wg)
 {
@@ -189,4 +191,51 @@ BENCH(Timers100k)
 		weft_waitgroup_wait(&wg);
 	}
 	weft_metric(b, (double)(weft_now() - start) / (double)n / SLEEPERS, "ns/goroutine");
+}
+
+/* One operation: one sleep of 50 us, by a goroutine that is alone. */
+BENCH(Sleep50us)
+{
+	for (int64_t n = weft_loops(b); n > 0; n--)
+		weft_sleep(50 * WEFT_US);
+}
+
+/* How often threads of this process have been woken so far. */
+static int64_t wakeups(void)
+{
+	struct rusage r;
+
+	getrusage(RUSAGE_SELF, &r);
+	return r.ru_nvcsw;
+}
+
+/*
+ * One operation: a second in which 10,000 goroutines wait and nothing happens.  Not
+ * even a timer of ours runs: the benchmark itself sleeps in the kernel, and the one
+ * wake-up that ends that is not counted.
+ */
+BENCH(Idle10k)
+{
+	weft_chan(int) gate = weft_make(int, 0);
+	weft_waitgroup parked = { 0 }, ended = { 0 };
+	int64_t before, woken = 0, n;
+
+	weft_waitgroup_add(&parked, PARKED);
+	weft_waitgroup_add(&ended, PARKED);
+	for (int i = 0; i < PARKED; i++)
+		weft_go(wait_at, gate, &parked, &ended);
+	weft_waitgroup_wait(&parked);
+	n = weft_loops(b);
+	for (int64_t i = 0; i < n; i++) {
+		weft_enter_blocking();
+		usleep(500000);		/* until whoever tidies up has done so */
+		before = wakeups();
+		usleep(1000000);
+		woken += wakeups() - before - 1;
+		weft_leave_blocking();
+	}
+	weft_metric(b, (double)woken / (double)n, "wakeups");
+	weft_close(gate);
+	weft_waitgroup_wait(&ended);
+	weft_free(gate);
 }

@@ -59,10 +59,10 @@ static bool tick(void)
 		struct worker *w = sched.worker[i];
 		uint32_t before = w->seen_tick;
 
-		if (is_stuck(w)) {
+		/* who runs something when all others are stuck wakes us first */
+		if (is_stuck(w) && !anyone_free()) {
 			busy = true;
-			if (!anyone_free())
-				relieve(w);
+			relieve(w);
 		}
 		busy |= w->seen_tick != before;
 	}

@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "../base/die.h"
@@ -48,29 +49,31 @@ struct timer {
 };
 
 struct g {
+	/* what every park and wake touches: one line of cache */
 	void		*sp;		/* saved stack pointer                 */
 	struct park	 park;
 	struct worker	*w;		/* that runs it; read again after a park */
-	struct g	*link;		/* in a list of free stacks            */
 	struct node	*woken;		/* the node that was served; NULL: the timer */
-	struct timer	 timer;		/* for sleep and for select's timeout  */
-	const struct weft_site *site;
-	struct group	*group;
 	const void	*object;	/* what it waits on                    */
 	const void	*pc;		/* where in the user's code            */
-	int64_t		 id;
 	int64_t		 since;		/* when it began to wait, or was freed; coarse */
+	uint32_t	 timer_gen;	/* the sleep that timer ends           */
+	uint8_t		 kind, reason, class;
+	_Atomic uint8_t	 status;
+
+	struct timer	 timer;		/* for sleep and for select's timeout  */
+	struct g	*link;		/* in a list of free stacks            */
+	const struct weft_site *site;
+	struct group	*group;
+	int64_t		 id;
 	void		*stack_lo;	/* lowest usable byte                  */
 	void		*fiber;		/* the sanitizer's record              */
 	void		*fake;
 	weft_entry_	*f;
 	intptr_t	 words[6];
-	pid_t		 tid;		/* KIND_THREAD                         */
 	weft_waitgroup	*wg;		/* to be told of the end, or NULL      */
-	uint32_t	 timer_gen;	/* the sleep that timer ends           */
-	uint8_t		 kind, reason, class;
+	pid_t		 tid;		/* KIND_THREAD                         */
 	bool		 trimmed;	/* free, and without pages but the top one */
-	_Atomic uint8_t	 status;
 };
 
 /* A goroutine that has not run yet: it gets its stack when it first does. */
@@ -258,6 +261,7 @@ static inline const void *holder_self(void)
 const struct g *holder_g(const void *holder);
 const void *mutex_holder(const weft_mutex *m);	/* NULL: it is free */
 _Static_assert(sizeof(struct g) <= RECORD, "a goroutine's record outgrew its place");
+_Static_assert(offsetof(struct g, timer) == 64, "a goroutine's hot line");
 
 #define CALLER	__builtin_return_address(0)
 

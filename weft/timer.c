@@ -109,6 +109,8 @@ bool timer_run(struct worker *w, int64_t now)
 		int64_t again;
 
 		heap_remove(&w->timers, &t->heap);
+		if (w->timers.n)	/* likely to be next, and cold */
+			__builtin_prefetch(w->timers.at[0].node, 1);
 		again = t->fire(t, now);
 		if (again) {
 			t->when = again;

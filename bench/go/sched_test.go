@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -17,6 +18,7 @@ const (
 	ringSize  = 1000
 	million   = 1_000_000
 	sleepers  = 100_000
+	idlers    = 10_000
 )
 
 // share returns the i-th of parts equal shares of n.
@@ -161,4 +163,43 @@ func BenchmarkTimers100k(b *testing.B) {
 		wg.Wait()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/sleepers, "ns/goroutine")
+}
+
+func BenchmarkSleep50us(b *testing.B) {
+	for range b.N {
+		time.Sleep(50 * time.Microsecond)
+	}
+}
+
+func wakeups() int64 {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return r.Nvcsw
+}
+
+func BenchmarkIdle10k(b *testing.B) {
+	gate := make(chan int)
+	var parked, ended sync.WaitGroup
+	parked.Add(idlers)
+	ended.Add(idlers)
+	for range idlers {
+		go func() {
+			parked.Done()
+			<-gate
+			ended.Done()
+		}()
+	}
+	parked.Wait()
+	woken := int64(0)
+	b.ResetTimer()
+	for range b.N {
+		syscall.Nanosleep(&syscall.Timespec{Nsec: 500_000_000}, nil)
+		before := wakeups()
+		syscall.Nanosleep(&syscall.Timespec{Sec: 1}, nil)
+		woken += wakeups() - before - 1
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(woken)/float64(b.N), "wakeups")
+	close(gate)
+	ended.Wait()
 }
