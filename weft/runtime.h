@@ -78,7 +78,8 @@ struct g {
 
 /* A goroutine that has not run yet: it gets its stack when it first does. */
 struct task {
-	struct task	*link;
+	struct task	*link;		/* in a batch of free ones */
+	struct task	*batch;		/* its first one: the next batch */
 	weft_entry_	*f;
 	intptr_t	 words[6];
 	const struct weft_site *site;

@@ -12,80 +12,94 @@ enum { SLAB = 256 };
 
 static struct slab { struct slab *next; struct task task[SLAB]; } *slabs;
 
-/* Under sched.lock: a chain of about SLAB free tasks. */
-static struct task *chain(int *n)
+/* Under sched.lock: a batch of free tasks. */
+static struct task *batch_get(void)
 {
 	struct slab *s;
 	struct task *t = sched.tasks;
 
-	*n = 0;
-	if (!t) {
-		s = xcalloc(1, sizeof *s);
-		s->next = slabs;
-		slabs = s;
-		for (int i = 0; i < SLAB; i++) {
-			s->task[i].link = t;
-			t = &s->task[i];
-		}
-		*n = SLAB;
+	if (t) {
+		sched.tasks = t->batch;
 		return t;
 	}
-	struct task **last = &sched.tasks;
-	while (*last && *n < SLAB) {
-		last = &(*last)->link;
-		++*n;
+	s = xcalloc(1, sizeof *s);
+	s->next = slabs;
+	slabs = s;
+	for (int i = 0; i < SLAB; i++) {
+		s->task[i].link = t;
+		t = &s->task[i];
 	}
-	sched.tasks = *last;
-	*last = NULL;
+	return t;
+}
+
+/* Under sched.lock. */
+static void batch_put(struct task *t)
+{
+	t->batch = sched.tasks;
+	sched.tasks = t;
+}
+
+/* For a worker that has none.  A batch may be short, and then the next gets shorter. */
+static void refill(struct worker *w)
+{
+	if (w->full_tasks) {
+		w->tasks = w->full_tasks;
+		w->full_tasks = NULL;
+	} else {
+		lock(&sched.lock);
+		w->tasks = batch_get();
+		unlock(&sched.lock);
+	}
+	w->ntasks = SLAB;
+}
+
+/* For a thread, which keeps none: the rest of the batch goes back. */
+static struct task *get_one(void)
+{
+	struct task *t;
+
+	lock(&sched.lock);
+	t = batch_get();
+	if (t->link)
+		batch_put(t->link);
+	unlock(&sched.lock);
 	return t;
 }
 
 struct task *task_get(struct worker *w)
 {
 	struct task *t;
-	int n;
 
-	if (likely(w && w->tasks)) {
-		t = w->tasks;
-		w->tasks = t->link;
-		w->ntasks--;
-		return t;
-	}
-	lock(&sched.lock);
-	t = chain(&n);
-	if (w) {
-		w->tasks = t->link;
-		w->ntasks = n - 1;
-	} else if (t->link) {
-		struct task **last = &t->link;
-
-		while (*last)
-			last = &(*last)->link;
-		*last = sched.tasks;
-		sched.tasks = t->link;
-	}
-	unlock(&sched.lock);
+	if (unlikely(!w))
+		return get_one();
+	if (unlikely(!w->tasks))
+		refill(w);
+	t = w->tasks;
+	w->tasks = t->link;
+	w->ntasks--;
+	__builtin_prefetch(t->link, 1);		/* another worker may have had it */
 	return t;
 }
 
+/* A worker has at most two batches: the one in use, and a full one. */
 void task_put(struct worker *w, struct task *t)
 {
+	struct task *surplus = w->full_tasks;
+
 	/* relaxed: a report that looks at this moment may show either */
 	atomic_store_explicit(&t->id, 0, memory_order_relaxed);
 	t->link = w->tasks;
 	w->tasks = t;
-	if (++w->ntasks < KEEP_TASKS)
+	if (likely(++w->ntasks < SLAB))
 		return;
-
-	struct task *first = w->tasks, *last = first;
-	for (int i = 1; i < SLAB; i++)
-		last = last->link;
-	w->tasks = last->link;
-	w->ntasks -= SLAB;
-	lock(&sched.lock);
-	last->link = sched.tasks;
-	sched.tasks = first;
-	unlock(&sched.lock);
+	w->full_tasks = w->tasks;
+	w->tasks = NULL;
+	w->ntasks = 0;
+	if (surplus) {
+		lock(&sched.lock);
+		batch_put(surplus);
+		unlock(&sched.lock);
+	}
 }
 
 void task_each(void (*f)(struct task *, void *), void *arg)

@@ -98,13 +98,19 @@ bool timer_del(struct timer *t)
 	return there;
 }
 
+/*
+ * Not all of very many at once: what is woken runs while it is in the caches, and the
+ * rest is still due when the caller comes again.
+ */
+enum { BURST = 128 };
+
 bool timer_run(struct worker *w, int64_t now)
 {
-	bool ran = false;
+	int ran = 0;
 
 	if (!trylock(&w->timer_lock))
 		return false;		/* somebody is at it */
-	while (w->timers.n && w->timers.at[0].key <= now) {
+	while (w->timers.n && w->timers.at[0].key <= now && ran < BURST) {
 		struct timer *t = container_of(w->timers.at[0].node, struct timer, heap);
 		int64_t again;
 
@@ -117,11 +123,11 @@ bool timer_run(struct worker *w, int64_t now)
 			heap_push(&w->timers, &t->heap, again);
 		}
 		w->stats.timers++;
-		ran = true;
+		ran++;
 	}
 	publish(w);
 	unlock(&w->timer_lock);
-	return ran;
+	return ran > 0;
 }
 
 /* ---- a goroutine's own timer: sleep, and select's timeout ---- */

@@ -14,7 +14,7 @@
 #include "readers.h"
 #include "runtime.h"
 
-enum { MAX_WORKERS = 1024, KEEP_STACKS = 64, KEEP_TASKS = 512, TICK = 61,
+enum { MAX_WORKERS = 1024, KEEP_STACKS = 64, TICK = 61,
 	READER_SLOTS = 64 };
 
 /* What is in a worker's next is its own for so long. */
@@ -32,7 +32,8 @@ struct worker {
 	struct g	 *after_g;
 	struct rand	  rand;
 	struct task	 *tasks;	/* free ones */
-	int		  ntasks;
+	struct task	 *full_tasks;	/* a batch of them, or NULL */
+	int		  ntasks;	/* in tasks */
 	struct g	 *stacks[CLASSES];	/* hot ones */
 	int		  nstacks[CLASSES];
 	int64_t		  next_id, last_id;	/* goroutine numbers in stock */
@@ -78,7 +79,7 @@ struct sched {
 	struct worker	 *idle[MAX_WORKERS];	/* under lock */
 	struct worker	 *spares[MAX_WORKERS];	/* under lock */
 	int		  nspares;
-	struct task	 *tasks;	/* free ones, under lock */
+	struct task	 *tasks;	/* free ones in batches, under lock */
 	_Atomic size_t	  nglobal __attribute__((aligned(64)));
 	_Atomic int	  nidle, searching, active, stuck;
 	_Atomic int	  dozing;	/* of nidle, those that the clock will wake soon */
@@ -120,7 +121,7 @@ void	task_each(void (*f)(struct task *, void *), void *arg);
 /* timer.c */
 void	timer_add(struct timer *t, int64_t when);
 bool	timer_del(struct timer *t);	/* true: it had not fired */
-bool	timer_run(struct worker *w, int64_t now);	/* fires what is due in w's heap */
+bool	timer_run(struct worker *w, int64_t now);	/* fires what is due in w's heap, or much of it */
 int64_t	timer_bucket(int64_t now, int64_t when);
 int64_t	deadline_after(int64_t now, int64_t ns);	/* INT64_MAX if that is too far */
 
