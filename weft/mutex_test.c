@@ -224,9 +224,9 @@ static void read_shared(struct shared *s, int n)
 {
 	while (n--) {
 		weft_rwmutex_rlock(&s->rw);
-		int now = ++s->readers;
-		if (now > s->most)
-			s->most = now;
+		int now = ++s->readers, most = s->most;
+		while (now > most && !atomic_compare_exchange_weak(&s->most, &most, now))
+			;
 		s->broken += s->writers || s->a != s->b;
 		weft_yield();
 		s->broken += s->writers || s->a != s->b;

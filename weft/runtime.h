@@ -73,7 +73,6 @@ struct g {
 	intptr_t	 words[6];
 	weft_waitgroup	*wg;		/* to be told of the end, or NULL      */
 	pid_t		 tid;		/* KIND_THREAD                         */
-	bool		 trimmed;	/* free, and without pages but the top one */
 };
 
 /* A goroutine that has not run yet: it gets its stack when it first does. */

@@ -34,14 +34,16 @@ enum { SLAB = 64, MANY = 512, PAGE = 4096, TRIM = 256 };
 
 struct arena arena;
 
+/* Free stacks, the oldest first. */
+struct pool { struct g *head, **tail; size_t n; };
+
 static struct region {
 	_Atomic unsigned  lock;
 	uintptr_t	  base;
 	_Atomic size_t	  open;		/* slots with memory  */
 	size_t		  room;
-	struct g	 *free;		/* under lock         */
-	struct g	**free_tail;
-	_Atomic size_t	  nfree;
+	struct pool	  warm;		/* under lock; with all the pages that they used */
+	struct pool	  cold;		/* with their top page only */
 } region[CLASSES];
 
 static enum { GUARD_MADVISE, GUARD_MPROTECT } guards;
@@ -130,7 +132,8 @@ void stack_init(void)
 	for (unsigned i = 0; i < CLASSES; i++) {
 		region[i].base = arena.base + ((uintptr_t)i << arena.region_shift);
 		region[i].room = ((size_t)1 << arena.region_shift) / slot_size(i);
-		region[i].free_tail = &region[i].free;
+		region[i].warm.tail = &region[i].warm.head;
+		region[i].cold.tail = &region[i].cold.head;
 	}
 	guards = !SAN_READS_STACKS && guard_works() ? GUARD_MADVISE : GUARD_MPROTECT;
 	atomic_store(&guards_left, max_map_count() / 2 - 1000);
@@ -237,29 +240,45 @@ static int keep(unsigned class)
 	return SAN_KEEP_FREE ? 0 : KEEP_STACKS >> CLASS_STEP * class;
 }
 
+static void pool_put(struct pool *p, struct g *g)
+{
+	g->link = NULL;
+	*p->tail = g;
+	p->tail = &g->link;
+	p->n++;
+}
+
+static struct g *pool_take(struct pool *p)	/* it is not empty */
+{
+	struct g *g = p->head;
+
+	p->head = g->link;
+	if (!p->head)
+		p->tail = &p->head;
+	p->n--;
+	return g;
+}
+
+/* A stack, and some more into w's stock; sanitizers want it to have lain for long. */
 static struct g *refill(struct worker *w, unsigned class)
 {
 	struct region *r = &region[class];
-	struct g *g;
+	struct g *g = NULL;
 
 	lock(&r->lock);
-	g = r->free;
-	if (g && r->nfree > SAN_KEEP_FREE) {
-		for (int n = 0; n <= keep(class) / 2 && r->nfree > SAN_KEEP_FREE; n++) {
-			struct g *one = r->free;
+	for (int n = 0; n <= keep(class) / 2; n++) {
+		struct pool *p = r->warm.n > SAN_KEEP_FREE ? &r->warm : &r->cold;
 
-			r->free = one->link;
-			if (!r->free)
-				r->free_tail = &r->free;
-			r->nfree--;
-			one->link = w->stacks[class];
-			w->stacks[class] = one;
+		if (!p->n)
+			break;
+		if (g) {
+			g->link = w->stacks[class];
+			w->stacks[class] = g;
 			w->nstacks[class]++;
 		}
-		g = w->stacks[class];
-		w->stacks[class] = g->link;
-		w->nstacks[class]--;
-	} else
+		g = pool_take(p);
+	}
+	if (!g)
 		g = take_fresh(class);
 	unlock(&r->lock);
 	return g;
@@ -282,53 +301,44 @@ static void spill(struct worker *w, unsigned class, int n)
 	struct region *r = &region[class];
 	struct g **cold = &w->stacks[class], *first;
 
-	for (int keep = w->nstacks[class] - n; keep > 0; keep--)
+	for (int hot = w->nstacks[class] - n; hot > 0; hot--)
 		cold = &(*cold)->link;
 	first = *cold;
 	*cold = NULL;
 	w->nstacks[class] -= n;
 	lock(&r->lock);
-	*r->free_tail = first;
-	for (struct g *g = first; g; g = g->link) {
-		g->trimmed = false;
+	while (first) {
+		struct g *g = first;
+
+		first = g->link;
 		g->since = atomic_load_explicit(&sched.coarse, memory_order_relaxed);
-		r->free_tail = &g->link;
+		pool_put(&r->warm, g);
 	}
-	r->nfree += (size_t)n;
 	unlock(&r->lock);
 }
 
-/*
- * From the front of the pool: up to n stacks that have lain there since before, and
- * have pages to give back.
- */
-static size_t take_cold(struct region *r, struct g **cold, size_t n, int64_t before)
+/* Up to n stacks that have been free since before. */
+static size_t take_idle(struct region *r, struct g **idle, size_t n, int64_t before)
 {
 	size_t got = 0;
 
 	lock(&r->lock);
-	while (got < n && r->free && !r->free->trimmed && r->free->since < before) {
-		cold[got++] = r->free;
-		r->free = r->free->link;
-	}
-	if (!r->free)
-		r->free_tail = &r->free;
-	r->nfree -= got;
+	while (got < n && r->warm.n && r->warm.head->since < before)
+		idle[got++] = pool_take(&r->warm);
 	unlock(&r->lock);
 	return got;
 }
 
-/* What lies below the top page of a cold stack goes back to the system. */
-static void trim(struct g **cold, size_t n)
+/* What lies below their top pages goes back to the system. */
+static void trim(struct g **idle, size_t n)
 {
 	struct iovec iov[TRIM];
 
 	for (size_t i = 0; i < n; i++) {
-		char *top = (char *)((uintptr_t)cold[i] & ~(page_size - 1));
+		char *top = (char *)((uintptr_t)idle[i] & ~(page_size - 1));
 
-		iov[i] = (struct iovec){ cold[i]->stack_lo,
-		    (size_t)(top - (char *)cold[i]->stack_lo) };
-		cold[i]->trimmed = true;
+		iov[i] = (struct iovec){ idle[i]->stack_lo,
+		    (size_t)(top - (char *)idle[i]->stack_lo) };
 	}
 	for (size_t i = advise(iov, n, MADV_DONTNEED); i < n; i++)
 		madvise(iov[i].iov_base, iov[i].iov_len, MADV_DONTNEED);
@@ -336,21 +346,17 @@ static void trim(struct g **cold, size_t n)
 
 bool stack_trim(int64_t before)
 {
-	struct g *cold[TRIM];
+	struct g *idle[TRIM];
 	bool more = false;
 
 	for (unsigned class = 0; class < CLASSES && !SANITIZED; class++) {
 		struct region *r = &region[class];
-		size_t n = take_cold(r, cold, TRIM, before);
+		size_t n = take_idle(r, idle, TRIM, before);
 
-		trim(cold, n);
+		trim(idle, n);
 		lock(&r->lock);
-		for (size_t i = 0; i < n; i++) {
-			cold[i]->link = NULL;
-			*r->free_tail = cold[i];
-			r->free_tail = &cold[i]->link;
-		}
-		r->nfree += n;
+		for (size_t i = 0; i < n; i++)
+			pool_put(&r->cold, idle[i]);
 		unlock(&r->lock);
 		more |= n == TRIM;
 	}
