@@ -8,12 +8,9 @@
  */
 #include "net.h"
 
-#include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -466,39 +463,4 @@ void weft_listener_close(weft_listener *l)
 {
 	if (l)
 		sock_close(&l->s);
-}
-
-/* ---- any descriptor ---- */
-
-static uint32_t epoll_events(short events)
-{
-	return (events & POLLIN ? EPOLLIN | EPOLLRDHUP : 0) |
-	    (events & POLLOUT ? EPOLLOUT : 0) | (events & POLLPRI ? EPOLLPRI : 0);
-}
-
-int weft_wait_fd(weft_ctx *ctx, int fd, short events)
-{
-	struct pollfd p = { fd, events, 0 };
-	struct pd *pd;
-	int copy = -1, n, err = weft_err(ctx);
-
-	if (err)
-		return err;
-	n = poll(&p, 1, 0);
-	if (n)
-		return n < 0 ? -errno : p.revents & POLLNVAL ? -EBADF : p.revents;
-	err = pd_open(fd, epoll_events(events), true, &pd);
-	if (err == -EEXIST) {		/* somebody waits for it already */
-		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		err = copy < 0 ? -errno : pd_open(copy, epoll_events(events), true, &pd);
-	}
-	if (!err) {
-		while (!(err = pd_wait(pd, DIR_READ, ctx, WAIT_FD, CALLER)) &&
-		    poll(&p, 1, 0) == 0)
-			;
-		pd_free(pd);
-	}
-	if (copy >= 0)
-		close(copy);
-	return err ? err : p.revents;
 }

@@ -1,17 +1,13 @@
-/* net_test.c - sockets and descriptors: bytes, ends, errors, cancelling, running out */
+/* net_test.c - sockets: bytes and ends, datagrams, running out of descriptors */
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "child_test.h"
 #include "net.h"
-#include "settle_test.h"
+#include "pair_test.h"
 #include "sync.h"
 #include "testing.h"
 
@@ -115,34 +111,7 @@ TEST(AbstractUnixEcho)
 	echo_clients(addr, 10);
 }
 
-/* What a process that died has left. */
-TEST(StaleUnixSocketIsReplaced)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	weft_listener *l, *second;
-	char addr[128];
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(un.sun_path, sizeof un.sun_path, "%s/stale", weft_tempdir());
-	snprintf(addr, sizeof addr, "unix:%s", un.sun_path);
-	REQUIRE(bind(fd, (struct sockaddr *)&un, sizeof un) == 0);
-	close(fd);
-	REQUIRE(weft_listen(NULL, addr, &l) == 0);
-	CHECK_EQ(weft_listen(NULL, addr, &second), -EADDRINUSE);	/* this one lives */
-	weft_listener_close(l);
-}
-
 /* ---- streams ---- */
-
-static void pair(weft_conn **a, weft_conn **b)
-{
-	weft_listener *l;
-
-	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
-	REQUIRE(weft_dial(NULL, weft_listener_addr(l), a) == 0);
-	REQUIRE(weft_accept(NULL, l, b) == 0);
-	weft_listener_close(l);
-}
 
 static unsigned char byte_at(size_t i)
 {
@@ -278,197 +247,6 @@ TEST(AddressesOfBothEndsMatch)
 	weft_conn_close(b);
 }
 
-/* ---- closing ---- */
-
-static void expect_read(weft_conn *c, int want)
-{
-	char buf[8];
-
-	CHECK_EQ(weft_read(NULL, c, buf, sizeof buf), want);
-}
-
-static void expect_accept(weft_listener *l, int want)
-{
-	weft_conn *c;
-
-	CHECK_EQ(weft_accept(NULL, l, &c), want);
-}
-
-static void expect_full(weft_conn *c, int want)
-{
-	static char big[1 << 20];
-	ssize_t n;
-
-	while ((n = weft_write(NULL, c, big, sizeof big)) > 0)
-		;
-	CHECK_EQ(n, want);
-}
-
-TEST(CloseWakesReaderAndWriter)
-{
-	weft_conn *a, *b;
-	weft_waitgroup wg = {0};
-
-	pair(&a, &b);
-	weft_waitgroup_go(&wg, expect_read, a, -EBADF);
-	weft_waitgroup_go(&wg, expect_full, a, -EBADF);
-	settle(expect_read, WAIT_READ, 1);
-	settle(expect_full, WAIT_WRITE, 1);
-	weft_conn_close(a);
-	weft_waitgroup_wait(&wg);
-	weft_conn_close(b);
-}
-
-/* All that wait for their turn, too. */
-TEST(CloseWakesEveryReader)
-{
-	weft_conn *a, *b;
-	weft_waitgroup wg = {0};
-
-	pair(&a, &b);
-	for (int i = 0; i < 5; i++)
-		weft_waitgroup_go(&wg, expect_read, a, -EBADF);
-	settle(expect_read, WAIT_READ, 1);
-	settle(expect_read, WAIT_MUTEX, 4);
-	weft_conn_close(a);
-	weft_waitgroup_wait(&wg);
-	weft_conn_close(b);
-}
-
-TEST(CloseWakesAccept)
-{
-	weft_listener *l;
-	weft_waitgroup wg = {0};
-
-	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
-	for (int i = 0; i < 3; i++)
-		weft_waitgroup_go(&wg, expect_accept, l, -EBADF);
-	settle(expect_accept, WAIT_READ, 1);
-	settle(expect_accept, WAIT_MUTEX, 2);
-	weft_listener_close(l);
-	weft_waitgroup_wait(&wg);
-	weft_listener_close(NULL);
-	weft_conn_close(NULL);
-}
-
-static void close_conn(weft_conn *c)
-{
-	weft_conn_close(c);
-}
-
-static void read_to_end(weft_conn *c, weft_waitgroup *ready)
-{
-	char buf[64];
-	ssize_t n;
-
-	weft_waitgroup_done(ready);
-	while ((n = weft_read(NULL, c, buf, sizeof buf)) > 0)
-		;
-	CHECK(n == 0 || n == -EBADF || n == -ECONNRESET);
-}
-
-TEST(CloseRacesWithReads)
-{
-	for (int i = 0; i < 100; i++) {
-		weft_conn *a, *b;
-		weft_waitgroup wg = {0}, ready = {0};
-
-		pair(&a, &b);
-		weft_waitgroup_add(&ready, 1);
-		/* it is inside before the close begins, or will be after */
-		weft_waitgroup_go(&wg, read_to_end, b, &ready);
-		weft_waitgroup_wait(&ready);
-		if (i % 2) {
-			weft_write(NULL, a, "x", 1);
-			weft_waitgroup_go(&wg, close_conn, a);
-			weft_waitgroup_wait(&wg);
-			weft_conn_close(b);
-		} else {
-			/* it gets nothing, so this is its last call */
-			settle(read_to_end, WAIT_READ, 1);
-			weft_conn_close(b);
-			weft_waitgroup_wait(&wg);
-			weft_conn_close(a);
-		}
-	}
-}
-
-/* ---- errors ---- */
-
-TEST(DialRefused)
-{
-	weft_listener *l;
-	weft_conn *c;
-	char addr[WEFT_ADDR_MAX];
-
-	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
-	strcpy(addr, weft_listener_addr(l));
-	weft_listener_close(l);
-	CHECK_EQ(weft_dial(NULL, addr, &c), -ECONNREFUSED);
-	CHECK_EQ(weft_dial(NULL, "unix:@weft-nobody-listens", &c), -ECONNREFUSED);
-	CHECK_EQ(weft_dial(NULL, "unix:/nonexistent/socket", &c), -ENOENT);
-}
-
-TEST(BadAddressesAreRefused)
-{
-	static const char *const bad[] = { "", "127.0.0.1:80", "tcp://", "tcp://127.0.0.1",
-		"tcp://127.0.0.1:", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:http8x",
-		"tcp://[::1:80", "ftp://127.0.0.1:80", "unix:", "tcp:127.0.0.1:80" };
-	weft_listener *l;
-	weft_conn *c;
-
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		if (!CHECK_EQ(weft_dial(NULL, bad[i], &c), -EINVAL) ||
-		    !CHECK_EQ(weft_listen(NULL, bad[i], &l), -EINVAL))
-			weft_logf("for \"%s\"", bad[i]);
-	}
-	CHECK_EQ(weft_listen_udp(NULL, "tcp://127.0.0.1:0", &c), -EINVAL);
-	CHECK_EQ(weft_listen(NULL, "udp://127.0.0.1:0", &l), -EINVAL);
-}
-
-TEST(AddressInUse)
-{
-	weft_listener *l, *second;
-
-	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
-	CHECK_EQ(weft_listen(NULL, weft_listener_addr(l), &second), -EADDRINUSE);
-	weft_listener_close(l);
-}
-
-TEST(CancelledDial)
-{
-	weft_ctx *ctx = weft_with_cancel(NULL);
-	weft_listener *l;
-	weft_conn *c;
-
-	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
-	weft_cancel(ctx);
-	CHECK_EQ(weft_dial(ctx, weft_listener_addr(l), &c), -ECANCELED);
-	weft_listener_close(l);
-	weft_ctx_free(ctx);
-}
-
-/* A listener whose queue is full: the next connection hangs. */
-TEST(DialTimesOut)
-{
-	weft_ctx *ctx = weft_with_timeout(NULL, 20 * WEFT_MS);
-	weft_conn *c[8];
-	weft_listener *l;
-	int n = 0, err = 0;
-
-	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
-	/* asked for the least, the system keeps one or two */
-	REQUIRE(listen(weft_conn_fd((weft_conn *)l), 0) == 0);
-	while (n < 8 && (err = weft_dial(ctx, weft_listener_addr(l), &c[n])) == 0)
-		n++;
-	CHECK_EQ(err, -ETIMEDOUT);
-	CHECK(n < 8);
-	while (n)
-		weft_conn_close(c[--n]);
-	weft_listener_close(l);
-	weft_ctx_free(ctx);
-}
-
 /* ---- datagrams ---- */
 
 TEST(UdpBothWays)
@@ -488,78 +266,6 @@ TEST(UdpBothWays)
 	CHECK_EQ(weft_recvfrom(NULL, server, buf, sizeof buf, NULL), 0);
 	weft_conn_close(server);
 	weft_conn_close(client);
-}
-
-static void expect_recvfrom(weft_conn *c)
-{
-	char buf[8];
-
-	CHECK_EQ(weft_recvfrom(NULL, c, buf, sizeof buf, NULL), -EBADF);
-}
-
-TEST(CloseWakesRecvfrom)
-{
-	weft_conn *c;
-	weft_waitgroup wg = {0};
-
-	REQUIRE(weft_listen_udp(NULL, "udp://127.0.0.1:0", &c) == 0);
-	weft_waitgroup_go(&wg, expect_recvfrom, c);
-	settle(expect_recvfrom, WAIT_READ, 1);
-	weft_conn_close(c);
-	weft_waitgroup_wait(&wg);
-}
-
-/* ---- any descriptor ---- */
-
-static void wait_fd(int fd, int events, int want)
-{
-	CHECK_EQ(weft_wait_fd(NULL, fd, (short)events), want);
-}
-
-TEST(WaitForAPipe)
-{
-	weft_waitgroup wg = {0};
-	int fd[2];
-	char x;
-
-	REQUIRE(pipe2(fd, O_CLOEXEC) == 0);
-	CHECK_EQ(weft_wait_fd(NULL, fd[1], POLLOUT), POLLOUT);
-	for (int i = 0; i < 3; i++) {
-		weft_waitgroup_go(&wg, wait_fd, fd[0], POLLIN, POLLIN);
-		settle(wait_fd, WAIT_FD, 1);
-		CHECK_EQ(write(fd[1], "x", 1), 1);
-		weft_waitgroup_wait(&wg);
-		CHECK_EQ(read(fd[0], &x, 1), 1);
-	}
-	weft_waitgroup_go(&wg, wait_fd, fd[0], POLLIN, POLLHUP);
-	settle(wait_fd, WAIT_FD, 1);
-	close(fd[1]);
-	weft_waitgroup_wait(&wg);
-	close(fd[0]);
-}
-
-TEST(ManyWaitForOneDescriptor)
-{
-	weft_waitgroup wg = {0};
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	uint64_t one = 1;
-
-	for (int i = 0; i < 10; i++)
-		weft_waitgroup_go(&wg, wait_fd, fd, POLLIN, POLLIN);
-	settle(wait_fd, WAIT_FD, 10);
-	CHECK_EQ(write(fd, &one, sizeof one), sizeof one);
-	weft_waitgroup_wait(&wg);
-	close(fd);
-}
-
-TEST(RegularFilesAreReady)
-{
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-
-	CHECK_EQ(weft_wait_fd(NULL, fd, POLLIN), POLLIN);
-	CHECK_EQ(weft_wait_fd(NULL, fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
-	close(fd);
-	CHECK_EQ(weft_wait_fd(NULL, fd, POLLIN), -EBADF);
 }
 
 /* ---- out of descriptors ---- */

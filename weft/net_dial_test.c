@@ -1,0 +1,101 @@
+/* net_dial_test.c - addresses, listening and dialling, and what goes wrong there */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "testing.h"
+#include "time.h"
+
+/* What a process that died has left. */
+TEST(StaleUnixSocketIsReplaced)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	weft_listener *l, *second;
+	char addr[128];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(un.sun_path, sizeof un.sun_path, "%s/stale", weft_tempdir());
+	snprintf(addr, sizeof addr, "unix:%s", un.sun_path);
+	REQUIRE(bind(fd, (struct sockaddr *)&un, sizeof un) == 0);
+	close(fd);
+	REQUIRE(weft_listen(NULL, addr, &l) == 0);
+	CHECK_EQ(weft_listen(NULL, addr, &second), -EADDRINUSE);	/* this one lives */
+	weft_listener_close(l);
+}
+
+TEST(DialRefused)
+{
+	weft_listener *l;
+	weft_conn *c;
+	char addr[WEFT_ADDR_MAX];
+
+	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
+	strcpy(addr, weft_listener_addr(l));
+	weft_listener_close(l);
+	CHECK_EQ(weft_dial(NULL, addr, &c), -ECONNREFUSED);
+	CHECK_EQ(weft_dial(NULL, "unix:@weft-nobody-listens", &c), -ECONNREFUSED);
+	CHECK_EQ(weft_dial(NULL, "unix:/nonexistent/socket", &c), -ENOENT);
+}
+
+TEST(BadAddressesAreRefused)
+{
+	static const char *const bad[] = { "", "127.0.0.1:80", "tcp://", "tcp://127.0.0.1",
+		"tcp://127.0.0.1:", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:http8x",
+		"tcp://[::1:80", "ftp://127.0.0.1:80", "unix:", "tcp:127.0.0.1:80" };
+	weft_listener *l;
+	weft_conn *c;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (!CHECK_EQ(weft_dial(NULL, bad[i], &c), -EINVAL) ||
+		    !CHECK_EQ(weft_listen(NULL, bad[i], &l), -EINVAL))
+			weft_logf("for \"%s\"", bad[i]);
+	}
+	CHECK_EQ(weft_listen_udp(NULL, "tcp://127.0.0.1:0", &c), -EINVAL);
+	CHECK_EQ(weft_listen(NULL, "udp://127.0.0.1:0", &l), -EINVAL);
+}
+
+TEST(AddressInUse)
+{
+	weft_listener *l, *second;
+
+	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
+	CHECK_EQ(weft_listen(NULL, weft_listener_addr(l), &second), -EADDRINUSE);
+	weft_listener_close(l);
+}
+
+TEST(CancelledDial)
+{
+	weft_ctx *ctx = weft_with_cancel(NULL);
+	weft_listener *l;
+	weft_conn *c;
+
+	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
+	weft_cancel(ctx);
+	CHECK_EQ(weft_dial(ctx, weft_listener_addr(l), &c), -ECANCELED);
+	weft_listener_close(l);
+	weft_ctx_free(ctx);
+}
+
+/* A listener whose queue is full: the next connection hangs. */
+TEST(DialTimesOut)
+{
+	weft_ctx *ctx = weft_with_timeout(NULL, 20 * WEFT_MS);
+	weft_conn *c[8];
+	weft_listener *l;
+	int n = 0, err = 0;
+
+	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
+	/* asked for the least, the system keeps one or two */
+	REQUIRE(listen(weft_conn_fd((weft_conn *)l), 0) == 0);
+	while (n < 8 && (err = weft_dial(ctx, weft_listener_addr(l), &c[n])) == 0)
+		n++;
+	CHECK_EQ(err, -ETIMEDOUT);
+	CHECK(n < 8);
+	while (n)
+		weft_conn_close(c[--n]);
+	weft_listener_close(l);
+	weft_ctx_free(ctx);
+}
