@@ -24,13 +24,13 @@
 #include "sync.h"
 #include "worker.h"
 
-enum { BACKLOG = 4096, BOTH = EPOLLIN | EPOLLOUT | EPOLLRDHUP };
+enum { BACKLOG = 4096, EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI };
 
 /* Shared by listeners and connections. */
 struct sock {
 	int		 fd;
 	struct pd	*pd;
-	bool		 stream;	/* not datagrams */
+	bool		 tcp;		/* a connection by TCP */
 	_Atomic int	 refs;		/* the owner's, and one per call under way */
 	weft_mutex	 turn[2];	/* by direction */
 	struct track	 track;
@@ -63,7 +63,7 @@ static void sock_get(struct sock *s)
 static int sock_new(int fd, const void *pc, struct sock **out)
 {
 	struct sock *s = xcalloc(1, sizeof *s);
-	int err = pd_open(fd, BOTH, false, &s->pd);
+	int err = pd_open(fd, EVENTS, false, &s->pd);
 
 	if (err) {
 		close(fd);
@@ -128,11 +128,12 @@ static int new_socket(const struct addr *a)
 	return fd < 0 ? -errno : fd;
 }
 
-static void set(int fd, int level, int option)
+/* A wish, not a need. */
+static bool set(int fd, int level, int option)
 {
 	int one = 1;
 
-	setsockopt(fd, level, option, &one, sizeof one);	/* a wish, not a need */
+	return !setsockopt(fd, level, option, &one, sizeof one);
 }
 
 static void name_ends(struct sock *s, int type)
@@ -224,9 +225,7 @@ static int conn_new(int fd, int type, const void *pc, weft_conn **out)
 
 	if (err)
 		return err;
-	s->stream = type == SOCK_STREAM;
-	if (s->stream)
-		set(fd, IPPROTO_TCP, TCP_NODELAY);
+	s->tcp = set(fd, IPPROTO_TCP, TCP_NODELAY);	/* no other kind can */
 	name_ends(s, type);
 	*out = (weft_conn *)s;
 	return 0;
@@ -294,25 +293,45 @@ int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)
 
 /* ---- reading and writing ---- */
 
-ssize_t weft_read(weft_ctx *ctx, weft_conn *c, void *buf, size_t n)
+/*
+ * A short read of TCP took all there was: what comes later, or the end if it has not been
+ * seen, raises another edge, and the next call need not ask.  Only at an urgent mark it
+ * stops earlier, and once there was one we always ask.  A Unix socket stops wherever
+ * descriptors were passed.
+ */
+static ssize_t receive(struct sock *s, weft_ctx *ctx, void *buf, size_t n,
+    struct addr *from, const void *pc)
 {
-	struct sock *s = &c->s;
 	ssize_t got = -1;
 	int err = turn_begin(s, DIR_READ, ctx);
 
 	if (err)
 		return err;
-	if (s->pd->drained && !s->pd->hup)
-		err = pd_wait(s->pd, DIR_READ, ctx, WAIT_READ, CALLER);
-	while (!err && (got = recv(s->fd, buf, n, 0)) < 0)
-		err = again(s, DIR_READ, ctx, CALLER);
-	/* A stream's short read took all there was: what comes later, or the end if it has not
-	   been seen, raises another edge, and the next call need not ask. */
-	s->pd->drained = s->stream && !err && (size_t)got < n;
+	if (s->pd->drained && !s->pd->ask)
+		err = pd_wait(s->pd, DIR_READ, ctx, WAIT_READ, pc);
+	while (!err && (got = recvfrom(s->fd, buf, n, 0,
+	    from ? (struct sockaddr *)&from->sa : NULL, from ? &from->len : NULL)) < 0)
+		err = again(s, DIR_READ, ctx, pc);
+	s->pd->drained = s->tcp && !err && (size_t)got < n;
 	if (!err && got == 0 && s->pd->closed)
 		err = -EBADF;		/* our own close, not the peer's */
 	turn_end(s, DIR_READ);
 	return err ? err : got;
+}
+
+ssize_t weft_read(weft_ctx *ctx, weft_conn *c, void *buf, size_t n)
+{
+	return receive(&c->s, ctx, buf, n, NULL, CALLER);
+}
+
+ssize_t weft_recvfrom(weft_ctx *ctx, weft_conn *c, void *buf, size_t n, char *text)
+{
+	struct addr from = { .len = sizeof from.sa };
+	ssize_t got = receive(&c->s, ctx, buf, n, &from, CALLER);
+
+	if (got >= 0 && text)
+		addr_format((struct sockaddr *)&from.sa, from.len, SOCK_DGRAM, text);
+	return got;
 }
 
 ssize_t weft_write(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n)
@@ -379,28 +398,6 @@ ssize_t weft_writev(weft_ctx *ctx, weft_conn *c, const struct iovec *iov, int n)
 	} while (!err && n > 0);
 	turn_end(s, DIR_WRITE);
 	return err ? err : (ssize_t)total;
-}
-
-ssize_t weft_recvfrom(weft_ctx *ctx, weft_conn *c, void *buf, size_t n, char *from)
-{
-	struct sock *s = &c->s;
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof sa;
-	ssize_t got = -1;
-	int err = turn_begin(s, DIR_READ, ctx);
-
-	if (err)
-		return err;
-	while (!err && (got = recvfrom(s->fd, buf, n, 0, (struct sockaddr *)&sa, &len)) < 0) {
-		err = again(s, DIR_READ, ctx, CALLER);
-		len = sizeof sa;
-	}
-	if (!err && s->pd->closed)
-		err = -EBADF;
-	turn_end(s, DIR_READ);
-	if (!err && from)
-		addr_format((struct sockaddr *)&sa, len, SOCK_DGRAM, from);
-	return err ? err : got;
 }
 
 ssize_t weft_sendto(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n, const char *to)

@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "child_test.h"
 #include "net.h"
 #include "pair_test.h"
+#include "settle_test.h"
 #include "sync.h"
 #include "testing.h"
 
@@ -233,6 +235,99 @@ TEST(HalfClose)
 	weft_conn_close(a);
 	weft_conn_close(b);
 }
+
+/* ---- reads that stop early: one edge is all that a sleeping reader gets ---- */
+
+static void expect_text(weft_conn *c, const char *want)
+{
+	char got[64];
+
+	read_all(c, got, strlen(want));
+	CHECK(!memcmp(got, want, strlen(want)));
+}
+
+TEST(ReadGoesOnAfterUrgentData)
+{
+	for (int i = 0; i < 10; i++) {
+		weft_waitgroup wg = {0};
+		weft_conn *a, *b;
+
+		pair(&a, &b);
+		weft_waitgroup_go(&wg, expect_text, b, "abcdef");
+		settle(expect_text, WAIT_READ, 1);
+		send(weft_conn_fd(a), "abc", 3, 0);
+		send(weft_conn_fd(a), "!", 1, MSG_OOB);
+		send(weft_conn_fd(a), "def", 3, 0);
+		weft_waitgroup_wait(&wg);
+		weft_conn_close(a);
+		weft_conn_close(b);
+	}
+}
+
+static void send_descriptor(int fd, const char *text, int passed)
+{
+	union { struct cmsghdr h; char room[CMSG_SPACE(sizeof(int))]; } u = {0};
+	struct iovec iov = { (void *)text, strlen(text) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &u,
+		.msg_controllen = sizeof u };
+
+	u.h.cmsg_level = SOL_SOCKET;
+	u.h.cmsg_type = SCM_RIGHTS;
+	u.h.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&u.h), &passed, sizeof passed);
+	CHECK_EQ(sendmsg(fd, &m, 0), strlen(text));
+}
+
+TEST(ReadGoesOnAfterPassedDescriptors)
+{
+	char addr[64];
+
+	snprintf(addr, sizeof addr, "unix:@weft-test-%d", (int)getpid());
+	for (int i = 0; i < 10; i++) {
+		weft_waitgroup wg = {0};
+		weft_conn *a, *b;
+
+		pair_at(addr, &a, &b);
+		weft_waitgroup_go(&wg, expect_text, b, "onetwo");
+		settle(expect_text, WAIT_READ, 1);
+		send_descriptor(weft_conn_fd(a), "one", weft_conn_fd(a));
+		send(weft_conn_fd(a), "two", 3, 0);
+		weft_waitgroup_wait(&wg);
+		weft_conn_close(a);
+		weft_conn_close(b);
+	}
+}
+
+static void read_then_recvfrom(weft_conn *c, weft_waitgroup *first)
+{
+	char buf[8], from[WEFT_ADDR_MAX];
+
+	CHECK_EQ(weft_read(NULL, c, buf, 8), 2);	/* all there was */
+	weft_waitgroup_done(first);
+	CHECK_EQ(weft_recvfrom(NULL, c, buf, 1, from), 1);
+	CHECK_STR(from, "");
+	CHECK_EQ(weft_read(NULL, c, buf, 8), 2);
+}
+
+TEST(ReadGoesOnAfterRecvfrom)
+{
+	weft_waitgroup wg = {0}, first = {0};
+	weft_conn *a, *b;
+
+	pair(&a, &b);
+	weft_waitgroup_add(&first, 1);
+	weft_waitgroup_go(&wg, read_then_recvfrom, b, &first);
+	settle(read_then_recvfrom, WAIT_READ, 1);
+	CHECK_EQ(weft_write(NULL, a, "ab", 2), 2);
+	weft_waitgroup_wait(&first);
+	settle(read_then_recvfrom, WAIT_READ, 1);
+	CHECK_EQ(weft_write(NULL, a, "xyz", 3), 3);
+	weft_waitgroup_wait(&wg);
+	weft_conn_close(a);
+	weft_conn_close(b);
+}
+
+/* ---- names of the ends ---- */
 
 TEST(AddressesOfBothEndsMatch)
 {

@@ -19,8 +19,8 @@ struct pd {
 	int		  fd, epfd;
 	bool		  merge;	/* every edge is a read edge: weft_wait_fd */
 	bool		  ready[2];	/* an edge came while nobody waited */
-	_Atomic bool	  hup;		/* the end is there, or an error: always ask */
-	bool		  drained;	/* the last read took all: the reader's      */
+	_Atomic bool	  ask;		/* the end is there, an error, or urgent data */
+	bool		  drained;	/* the last read took all, unless ask: the reader's */
 	bool		  closed;
 	struct waitq	  q[2];		/* at most one waiter each: callers take turns */
 };

@@ -87,8 +87,8 @@ static void event(struct epoll_event *ev)
 
 	lock(&pd->lock);
 	if ((uint16_t)pd->gen == (uint16_t)(ev->data.u64 >> 48)) {
-		if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-			pd->hup = true;
+		if (ev->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+			pd->ask = true;
 		if (pd->merge)
 			r = edge(pd, DIR_READ);
 		else if (ev->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -227,7 +227,7 @@ int pd_open(int fd, uint32_t events, bool merge, struct pd **out)
 	pd->epfd = home_epoll();
 	pd->merge = merge;
 	pd->closed = pd->ready[DIR_READ] = pd->ready[DIR_WRITE] = false;
-	pd->hup = pd->drained = false;
+	pd->ask = pd->drained = false;
 	ev.data.u64 = tag(pd);
 	unlock(&pd->lock);
 	san_ignore_begin();
