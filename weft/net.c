@@ -4,7 +4,8 @@
  * A socket is non-blocking and registered once.  Each direction has a mutex, so
  * that callers take turns, and the loop under it is always the same: try the
  * system call, and on EAGAIN wait for an edge.  Closing marks the socket, wakes
- * whoever waits, and frees it with the last user.
+ * whoever waits, and frees it with the last user.  It shuts nothing down: another
+ * process may have inherited the connection and go on with it.
  */
 #include "net.h"
 
@@ -80,8 +81,7 @@ static int sock_new(int fd, const void *pc, struct sock **out)
 static void sock_close(struct sock *s)
 {
 	track_del(&s->track);
-	pd_close(s->pd);		/* first: who wakes is to see why */
-	shutdown(s->fd, SHUT_RDWR);
+	pd_close(s->pd);
 	if (s->path)
 		unlink(s->path);
 	sock_put(s);
@@ -96,6 +96,10 @@ static int turn_begin(struct sock *s, enum dir dir, weft_ctx *ctx)
 		return err;
 	sock_get(s);
 	err = weft_mutex_lock_ctx(ctx, &s->turn[dir]);
+	if (!err && s->pd->closed) {	/* while we waited for our turn */
+		weft_mutex_unlock(&s->turn[dir]);
+		err = -EBADF;
+	}
 	if (err)
 		sock_put(s);
 	return err;
@@ -115,7 +119,7 @@ static int again(struct sock *s, enum dir dir, weft_ctx *ctx, const void *pc)
 	if (err == EINTR)
 		return 0;
 	if (err != EAGAIN)
-		return s->pd->closed ? -EBADF : -err;
+		return -err;
 	return pd_wait(s->pd, dir, ctx, dir == DIR_READ ? WAIT_READ : WAIT_WRITE, pc);
 }
 
@@ -313,8 +317,6 @@ static ssize_t receive(struct sock *s, weft_ctx *ctx, void *buf, size_t n,
 	    from ? (struct sockaddr *)&from->sa : NULL, from ? &from->len : NULL)) < 0)
 		err = again(s, DIR_READ, ctx, pc);
 	s->pd->drained = s->tcp && !err && (size_t)got < n;
-	if (!err && got == 0 && s->pd->closed)
-		err = -EBADF;		/* our own close, not the peer's */
 	turn_end(s, DIR_READ);
 	return err ? err : got;
 }

@@ -61,7 +61,9 @@ int	weft_close_read(weft_conn *c);
 /*
  * Closing wakes whoever waits inside a call, with -EBADF, and frees the object; no
  * call on it may begin afterwards.  So end a loop of accepts or reads by cancelling
- * its context, wait for it, and close then.  NULL: nothing.
+ * its context, wait for it, and close then.  What another process, or a copy of the
+ * descriptor, still holds goes on: the peer reads the end of the stream when the
+ * last one is closed, or after weft_close_write.  NULL: nothing.
  */
 void	weft_conn_close(weft_conn *c);
 void	weft_listener_close(weft_listener *l);

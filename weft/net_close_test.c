@@ -1,4 +1,8 @@
 /* net_close_test.c - closing a socket that others are using */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "net.h"
 #include "pair_test.h"
 #include "settle_test.h"
@@ -56,6 +60,7 @@ TEST(CloseWakesEveryReader)
 	settle(expect_read, WAIT_READ, 1);
 	settle(expect_read, WAIT_MUTEX, 4);
 	weft_conn_close(a);
+	CHECK_EQ(weft_write(NULL, b, "late", 4), 4);	/* for none of them */
 	weft_waitgroup_wait(&wg);
 	weft_conn_close(b);
 }
@@ -74,6 +79,47 @@ TEST(CloseWakesAccept)
 	weft_waitgroup_wait(&wg);
 	weft_listener_close(NULL);
 	weft_conn_close(NULL);
+}
+
+/* The copy stands for a child process that was started with it. */
+TEST(CloseLeavesInheritedConnection)
+{
+	weft_conn *a, *b;
+	weft_waitgroup wg = {0};
+	char buf[8];
+	int copy;
+
+	pair(&a, &b);
+	copy = fcntl(weft_conn_fd(a), F_DUPFD_CLOEXEC, 0);
+	weft_waitgroup_go(&wg, expect_read, a, -EBADF);
+	settle(expect_read, WAIT_READ, 1);
+	weft_conn_close(a);
+	weft_waitgroup_wait(&wg);
+	CHECK_EQ(write(copy, "child", 5), 5);
+	CHECK_EQ(weft_read(NULL, b, buf, sizeof buf), 5);
+	close(copy);
+	CHECK_EQ(weft_read(NULL, b, buf, sizeof buf), 0);
+	weft_conn_close(b);
+}
+
+TEST(CloseLeavesInheritedListener)
+{
+	weft_listener *l;
+	weft_conn *c;
+	weft_waitgroup wg = {0};
+	char addr[WEFT_ADDR_MAX];
+	int copy;
+
+	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
+	strcpy(addr, weft_listener_addr(l));
+	copy = fcntl(weft_conn_fd((weft_conn *)l), F_DUPFD_CLOEXEC, 0);
+	weft_waitgroup_go(&wg, expect_accept, l, -EBADF);
+	settle(expect_accept, WAIT_READ, 1);
+	weft_listener_close(l);
+	weft_waitgroup_wait(&wg);
+	CHECK_EQ(weft_dial(NULL, addr, &c), 0);
+	weft_conn_close(c);
+	close(copy);
 }
 
 static void close_conn(weft_conn *c)

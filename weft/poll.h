@@ -21,7 +21,8 @@ struct pd {
 	bool		  ready[2];	/* an edge came while nobody waited */
 	_Atomic bool	  ask;		/* the end is there, an error, or urgent data */
 	bool		  drained;	/* the last read took all, unless ask: the reader's */
-	bool		  closed;
+	_Atomic bool	  closed;	/* set under lock; read too early without it, it
+					   is seen by the pd_wait that follows */
 	struct waitq	  q[2];		/* at most one waiter each: callers take turns */
 };
 
