@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -146,25 +147,33 @@ static void name_ends(struct sock *s, int type)
 	addr_format_remote(s->fd, type, s->remote);
 }
 
-/* A socket left behind by a process that is gone may be replaced. */
+/* A socket at which nobody listens: a process that is gone has left it. */
+static bool is_stale(const struct addr *a)
+{
+	const struct sockaddr *sa = (const struct sockaddr *)&a->sa;
+	struct stat st;
+	int fd, err;
+
+	/* connect refuses other files with the same error */
+	if (lstat(((const struct sockaddr_un *)sa)->sun_path, &st) || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = new_socket(a);		/* non-blocking: a live one may have its queue full */
+	if (fd < 0)
+		return false;
+	err = connect(fd, sa, a->len) ? errno : 0;
+	close(fd);
+	return err == ECONNREFUSED;
+}
+
 static int bind_unix(int fd, const struct addr *a)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
-	int probe, err;
+	int err = bind(fd, (const struct sockaddr *)un, a->len) ? -errno : 0;
 
-	if (!bind(fd, (const struct sockaddr *)&a->sa, a->len))
-		return 0;
-	if (errno != EADDRINUSE || !un->sun_path[0])
-		return -errno;
-	probe = socket(AF_UNIX, a->type | SOCK_CLOEXEC, 0);
-	if (probe < 0)
-		return -errno;
-	err = connect(probe, (const struct sockaddr *)&a->sa, a->len) ? errno : 0;
-	close(probe);
-	if (err != ECONNREFUSED)
-		return -EADDRINUSE;
+	if (err != -EADDRINUSE || !un->sun_path[0] || !is_stale(a))
+		return err;
 	unlink(un->sun_path);
-	return bind(fd, (const struct sockaddr *)&a->sa, a->len) ? -errno : 0;
+	return bind(fd, (const struct sockaddr *)un, a->len) ? -errno : 0;
 }
 
 static int bind_addr(int fd, const struct addr *a)

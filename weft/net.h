@@ -28,7 +28,11 @@
 typedef struct weft_listener weft_listener;
 typedef struct weft_conn weft_conn;
 
-/* The listener and the connection are yours to close. */
+/*
+ * The listener and the connection are yours to close.  A Unix socket at which nobody
+ * listens is replaced, for a process that is gone leaves one behind; any other file
+ * in its place is -EADDRINUSE.  Closing the listener removes the socket.
+ */
 int	weft_listen(weft_ctx *ctx, const char *addr, weft_listener **out);
 int	weft_accept(weft_ctx *ctx, weft_listener *l, weft_conn **out);
 int	weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out);

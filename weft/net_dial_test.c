@@ -1,4 +1,5 @@
 /* net_dial_test.c - addresses, listening and dialling, and what goes wrong there */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,22 +10,70 @@
 #include "testing.h"
 #include "time.h"
 
+/* ---- paths ---- */
+
+static void path_in_tempdir(const char *name, struct sockaddr_un *un, char addr[128])
+{
+	un->sun_family = AF_UNIX;
+	snprintf(un->sun_path, sizeof un->sun_path, "%s/%s", weft_tempdir(), name);
+	snprintf(addr, 128, "unix:%s", un->sun_path);
+}
+
 /* What a process that died has left. */
 TEST(StaleUnixSocketIsReplaced)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_un un;
 	weft_listener *l, *second;
 	char addr[128];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(un.sun_path, sizeof un.sun_path, "%s/stale", weft_tempdir());
-	snprintf(addr, sizeof addr, "unix:%s", un.sun_path);
+	path_in_tempdir("stale", &un, addr);
 	REQUIRE(bind(fd, (struct sockaddr *)&un, sizeof un) == 0);
 	close(fd);
 	REQUIRE(weft_listen(NULL, addr, &l) == 0);
 	CHECK_EQ(weft_listen(NULL, addr, &second), -EADDRINUSE);	/* this one lives */
 	weft_listener_close(l);
 }
+
+TEST(ListenLeavesOtherFiles)
+{
+	struct sockaddr_un un;
+	weft_listener *l;
+	char addr[128];
+	int fd;
+
+	path_in_tempdir("file", &un, addr);
+	fd = open(un.sun_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close(fd);
+	CHECK_EQ(weft_listen(NULL, addr, &l), -EADDRINUSE);
+	CHECK_EQ(access(un.sun_path, F_OK), 0);
+	path_in_tempdir("link", &un, addr);
+	REQUIRE(symlink("nothing", un.sun_path) == 0);
+	CHECK_EQ(weft_listen(NULL, addr, &l), -EADDRINUSE);
+}
+
+/* A server too busy to accept is still there, and not to be waited for. */
+TEST(ListenBesideFullQueue)
+{
+	struct sockaddr_un un;
+	weft_listener *l;
+	weft_conn *c[8];
+	char addr[128];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), n = 0;
+
+	path_in_tempdir("busy", &un, addr);
+	REQUIRE(bind(fd, (struct sockaddr *)&un, sizeof un) == 0 && listen(fd, 0) == 0);
+	while (n < 8 && weft_dial(NULL, addr, &c[n]) == 0)
+		n++;
+	CHECK(n < 8);
+	CHECK_EQ(weft_listen(NULL, addr, &l), -EADDRINUSE);
+	CHECK_EQ(access(un.sun_path, F_OK), 0);
+	while (n)
+		weft_conn_close(c[--n]);
+	close(fd);
+}
+
+/* ---- addresses ---- */
 
 TEST(DialRefused)
 {
