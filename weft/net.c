@@ -180,7 +180,10 @@ static int bind_addr(int fd, const struct addr *a)
 {
 	if (a->sa.ss_family == AF_UNIX)
 		return bind_unix(fd, a);
-	set(fd, SOL_SOCKET, SO_REUSEADDR);
+	/* past connections that linger must not stop a restart; datagrams have none, and for
+	   them it means that two may have the same port */
+	if (a->type == SOCK_STREAM)
+		set(fd, SOL_SOCKET, SO_REUSEADDR);
 	return bind(fd, (const struct sockaddr *)&a->sa, a->len) ? -errno : 0;
 }
 

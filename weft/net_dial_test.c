@@ -115,6 +115,15 @@ TEST(AddressInUse)
 	weft_listener_close(l);
 }
 
+TEST(UdpAddressInUse)
+{
+	weft_conn *c, *second;
+
+	REQUIRE(weft_listen_udp(NULL, "udp://127.0.0.1:0", &c) == 0);
+	CHECK_EQ(weft_listen_udp(NULL, weft_conn_local(c), &second), -EADDRINUSE);
+	weft_conn_close(c);
+}
+
 TEST(CancelledDial)
 {
 	weft_ctx *ctx = weft_with_cancel(NULL);
