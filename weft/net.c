@@ -265,16 +265,16 @@ int weft_accept(weft_ctx *ctx, weft_listener *l, weft_conn **out)
 
 static int finish_connect(struct sock *s, weft_ctx *ctx, const void *pc)
 {
-	struct pollfd p = { s->fd, POLLOUT, 0 };
-	int error = 0, err = 0;
+	int error = 0, n, err;
 	socklen_t len = sizeof error;
 
 	/* the edge of a socket not yet connecting may come first: look for ourselves */
-	while (!err && poll(&p, 1, 0) == 0)
-		err = pd_wait(s->pd, DIR_WRITE, ctx, WAIT_WRITE, pc);
-	if (!err && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len))
-		return -errno;
-	return err ? err : -error;
+	while (!(n = poll_now(s->fd, POLLOUT)))
+		if ((err = pd_wait(s->pd, DIR_WRITE, ctx, WAIT_WRITE, pc)))
+			return err;
+	if (n < 0)
+		return n;
+	return getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) ? -errno : -error;
 }
 
 int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)

@@ -32,5 +32,7 @@ void	pd_close(struct pd *pd);	/* wakes both sides; nobody may come after them */
 void	pd_free(struct pd *pd);		/* before its fd is closed */
 /* Waits for an edge: 0, -ECANCELED, -ETIMEDOUT, or -EBADF once closed. */
 int	pd_wait(struct pd *pd, enum dir dir, weft_ctx *ctx, enum reason why, const void *pc);
+/* What poll(2) would report, without waiting: events, 0, or -errno (wait_fd.c). */
+int	poll_now(int fd, short events);
 
 #endif

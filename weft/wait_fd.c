@@ -12,6 +12,16 @@
 #include "net.h"
 #include "poll.h"
 
+int poll_now(int fd, short events)
+{
+	struct pollfd p = { fd, events, 0 };
+	int n;
+
+	while ((n = poll(&p, 1, 0)) < 0 && errno == EINTR)
+		;
+	return n < 0 ? -errno : p.revents & POLLNVAL ? -EBADF : p.revents;
+}
+
 static uint32_t epoll_events(short events)
 {
 	return (events & POLLIN ? EPOLLIN | EPOLLRDHUP : 0) |
@@ -20,15 +30,14 @@ static uint32_t epoll_events(short events)
 
 int weft_wait_fd(weft_ctx *ctx, int fd, short events)
 {
-	struct pollfd p = { fd, events, 0 };
 	struct pd *pd;
 	int copy = -1, n, err = weft_err(ctx);
 
 	if (err)
 		return err;
-	n = poll(&p, 1, 0);
+	n = poll_now(fd, events);
 	if (n)
-		return n < 0 ? -errno : p.revents & POLLNVAL ? -EBADF : p.revents;
+		return n;
 	err = pd_open(fd, epoll_events(events), true, &pd);
 	if (err == -EEXIST) {		/* somebody waits for it already */
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -36,11 +45,11 @@ int weft_wait_fd(weft_ctx *ctx, int fd, short events)
 	}
 	if (!err) {
 		while (!(err = pd_wait(pd, DIR_READ, ctx, WAIT_FD, CALLER)) &&
-		    poll(&p, 1, 0) == 0)
+		    !(n = poll_now(fd, events)))
 			;
 		pd_free(pd);
 	}
 	if (copy >= 0)
 		close(copy);
-	return err ? err : p.revents;
+	return err ? err : n;
 }
