@@ -146,13 +146,13 @@ bool poll_look(struct worker *w)
 
 static int wait_root(struct epoll_event *ev, int n, int64_t ns)
 {
-	static _Atomic bool no_pwait2;	/* kernels before 5.11 */
+	static _Atomic bool no_pwait2;	/* before 5.11, or EPERM from a filter of that age */
 	struct timespec ts = { ns / WEFT_SECOND, ns % WEFT_SECOND };
 	int got;
 
 	if (!no_pwait2) {
 		got = epoll_pwait2(sched.root, ev, n, ns < 0 ? NULL : &ts, NULL);
-		if (got >= 0 || errno != ENOSYS)
+		if (got >= 0 || (errno != ENOSYS && errno != EPERM))
 			return got;
 		no_pwait2 = true;
 	}

@@ -1,13 +1,21 @@
-/* poll_test.c - waiting for any descriptor */
+/* poll_test.c - waiting for any descriptor, and idling without a new system call */
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "child_test.h"
+#include "debug.h"
 #include "net.h"
 #include "settle_test.h"
 #include "sync.h"
 #include "testing.h"
+#include "time.h"
 
 static void wait_fd(int fd, int events, int want)
 {
@@ -58,4 +66,30 @@ TEST(RegularFilesAreReady)
 	CHECK_EQ(weft_wait_fd(NULL, fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
 	close(fd);
 	CHECK_EQ(weft_wait_fd(NULL, fd, POLLIN), -EBADF);
+}
+
+/* As in a container whose filter is older than the call. */
+CHILD(RefusedPwait2)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof code / sizeof *code, code };
+	struct weft_stats before, after;
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter))
+		return 0;		/* this system has no filters */
+	weft_stats(&before);
+	weft_sleep(20 * WEFT_MS);
+	weft_stats(&after);
+	return after.polls - before.polls > 200;	/* it takes a few */
+}
+
+TEST(IdlesWhenPwait2IsRefused)
+{
+	CHECK_EXITS("RefusedPwait2");
 }
