@@ -16,6 +16,7 @@ static int parse_unix(const char *path, struct addr *a)
 
 	if (!n || n >= sizeof un->sun_path)
 		return n ? -ENAMETOOLONG : -EINVAL;
+	memset(un, 0, sizeof *un);
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, path, n);
 	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
@@ -24,7 +25,7 @@ static int parse_unix(const char *path, struct addr *a)
 	else
 		a->len++;
 	a->type = SOCK_STREAM;
-	return 0;
+	return 1;
 }
 
 /* "[::1]:53" or "host:53" into its two halves. */
@@ -49,46 +50,60 @@ static int split(const char *text, char *host, size_t room, const char **port)
 	return strlen(*port) > 5 ? -EINVAL : 0;
 }
 
-static int lookup(const char *host, const char *port, int flags, struct addr *a)
+int (*addr_getaddrinfo)(const char *, const char *, const struct addrinfo *,
+    struct addrinfo **) = getaddrinfo;
+
+/* How many of them there was room for. */
+static int take(struct addrinfo *list, struct addr *out, int room)
 {
-	struct addrinfo hints = { .ai_socktype = a->type,
+	int n = 0;
+
+	for (struct addrinfo *i = list; i && n < room; i = i->ai_next, n++) {
+		memcpy(&out[n].sa, i->ai_addr, i->ai_addrlen);
+		out[n].len = i->ai_addrlen;
+		out[n].type = i->ai_socktype;
+	}
+	freeaddrinfo(list);
+	return n;
+}
+
+static int lookup(const char *host, const char *port, int type, int flags,
+    struct addr *out, int room)
+{
+	struct addrinfo hints = { .ai_socktype = type,
 	    .ai_flags = flags | AI_NUMERICSERV | (*host ? 0 : AI_PASSIVE) };
 	struct addrinfo *list;
 
-	if (getaddrinfo(*host ? host : NULL, port, &hints, &list))
+	if (addr_getaddrinfo(*host ? host : NULL, port, &hints, &list))
 		return -EHOSTUNREACH;
-	memcpy(&a->sa, list->ai_addr, list->ai_addrlen);
-	a->len = list->ai_addrlen;
-	freeaddrinfo(list);
-	return 0;
+	return take(list, out, room);
 }
 
-int addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *a)
+int addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, int room)
 {
+	int scheme = !strncmp(text, "tcp://", 6) ? SOCK_STREAM :
+	    !strncmp(text, "udp://", 6) ? SOCK_DGRAM : 0;
 	char host[256];
 	const char *port;
-	int err = weft_err(ctx);
+	int n, err = weft_err(ctx);
 
-	memset(a, 0, sizeof *a);
 	if (err)
 		return err;
 	if (!strncmp(text, "unix:", 5))
-		return type == SOCK_DGRAM ? -EINVAL : parse_unix(text + 5, a);
-	if (!strncmp(text, "tcp://", 6))
-		a->type = SOCK_STREAM;
-	else if (!strncmp(text, "udp://", 6))
-		a->type = SOCK_DGRAM;
-	if (!a->type || (type && type != a->type))
+		return type == SOCK_DGRAM ? -EINVAL : parse_unix(text + 5, out);
+	if (!scheme || (type && type != scheme))
 		return -EINVAL;
 	err = split(text + 6, host, sizeof host, &port);
 	if (err || strtol(port, NULL, 10) > 65535)
 		return -EINVAL;
-	if (!lookup(host, port, AI_NUMERICHOST, a))
-		return 0;
+	n = lookup(host, port, scheme, AI_NUMERICHOST, out, room);
+	if (n > 0)
+		return n;
 	weft_enter_blocking();
-	err = lookup(host, port, 0, a);
+	n = lookup(host, port, scheme, 0, out, room);
 	weft_leave_blocking();
-	return err ? err : weft_err(ctx);
+	err = weft_err(ctx);
+	return n > 0 && err ? err : n;
 }
 
 void addr_format(const struct sockaddr *sa, socklen_t len, int type, char *out)

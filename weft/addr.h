@@ -14,15 +14,23 @@ struct addr {
 	int		 type;		/* SOCK_STREAM or SOCK_DGRAM */
 };
 
+enum { ADDR_MANY = 16 };		/* so many addresses of a name are tried */
+
 /*
- * type is what the caller can use; 0: either.  May ask a name server, on this
- * thread, between enter and leave blocking.  -EINVAL: not an address of that
- * type; -EHOSTUNREACH: no such host; or ctx's error.
+ * type is what the caller can use; 0: either.  How many addresses out got, the best
+ * first and at most room of them.  May ask a name server, on this thread, between enter
+ * and leave blocking.  -EINVAL: not an address of that type; -EHOSTUNREACH: no such
+ * host; or ctx's error.
  */
-int	addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out);
+int	addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, int room);
 /* Into WEFT_ADDR_MAX bytes; "" for what has no name. */
 void	addr_format(const struct sockaddr *sa, socklen_t len, int type, char *out);
 void	addr_format_local(int fd, int type, char *out);
 void	addr_format_remote(int fd, int type, char *out);
+
+/* getaddrinfo, or a test's own. */
+struct addrinfo;
+extern int (*addr_getaddrinfo)(const char *host, const char *port,
+    const struct addrinfo *hints, struct addrinfo **out);
 
 #endif

@@ -191,9 +191,9 @@ static int bound(weft_ctx *ctx, const char *text, int type, const void *pc,
     struct sock **out)
 {
 	struct addr a;
-	int fd, err = addr_resolve(ctx, text, type, &a);
+	int fd, err = addr_resolve(ctx, text, type, &a, 1);
 
-	if (err)
+	if (err < 0)
 		return err;
 	fd = new_socket(&a);
 	if (fd < 0)
@@ -234,7 +234,7 @@ int weft_listen_udp(weft_ctx *ctx, const char *addr, weft_conn **out)
 	return err;
 }
 
-static int conn_new(int fd, int type, const void *pc, weft_conn **out)
+static int conn_new(int fd, const void *pc, weft_conn **out)
 {
 	struct sock *s;
 	int err = sock_new(fd, pc, &s);
@@ -242,7 +242,6 @@ static int conn_new(int fd, int type, const void *pc, weft_conn **out)
 	if (err)
 		return err;
 	s->tcp = set(fd, IPPROTO_TCP, TCP_NODELAY);	/* no other kind can */
-	name_ends(s, type);
 	*out = (weft_conn *)s;
 	return 0;
 }
@@ -260,7 +259,11 @@ int weft_accept(weft_ctx *ctx, weft_listener *l, weft_conn **out)
 			err = 0;	/* that peer is gone; there are others */
 	}
 	turn_end(s, DIR_READ);
-	return err ? err : conn_new(fd, SOCK_STREAM, CALLER, out);
+	if (!err)
+		err = conn_new(fd, CALLER, out);
+	if (!err)
+		name_ends(&(*out)->s, SOCK_STREAM);
+	return err;
 }
 
 static int finish_connect(struct sock *s, weft_ctx *ctx, const void *pc)
@@ -277,34 +280,46 @@ static int finish_connect(struct sock *s, weft_ctx *ctx, const void *pc)
 	return getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) ? -errno : -error;
 }
 
-int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)
+static int dial(weft_ctx *ctx, const struct addr *a, const void *pc, weft_conn **out)
 {
-	struct addr a;
-	struct sock *s;
-	int fd, err = addr_resolve(ctx, addr, 0, &a);
+	int err, fd = new_socket(a);
+	weft_conn *c;
 
-	if (err)
-		return err;
-	fd = new_socket(&a);
 	if (fd < 0)
 		return fd;
-	if (connect(fd, (struct sockaddr *)&a.sa, a.len) && errno != EINPROGRESS &&
+	if (connect(fd, (const struct sockaddr *)&a->sa, a->len) && errno != EINPROGRESS &&
 	    errno != EINTR) {
 		err = -errno;
 		close(fd);
 		return err;
 	}
-	err = conn_new(fd, a.type, CALLER, out);
+	err = conn_new(fd, pc, &c);
 	if (err)
 		return err;
-	s = &(*out)->s;
-	err = finish_connect(s, ctx, CALLER);
+	err = finish_connect(&c->s, ctx, pc);
 	if (err) {
-		sock_close(s);
+		sock_close(&c->s);
 		return err;
 	}
-	name_ends(s, a.type);
+	name_ends(&c->s, a->type);
+	*out = c;
 	return 0;
+}
+
+int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)
+{
+	struct addr a[ADDR_MANY];
+	int n = addr_resolve(ctx, addr, 0, a, ADDR_MANY), err = n;
+
+	for (int i = 0; i < n; i++) {
+		int e = dial(ctx, &a[i], CALLER, out);
+
+		if (!e || weft_err(ctx))
+			return e;
+		if (i == 0)
+			err = e;	/* the most telling: what cannot be reached is last */
+	}
+	return err;
 }
 
 /* ---- reading and writing ---- */
@@ -419,10 +434,11 @@ ssize_t weft_sendto(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n, cons
 	struct sock *s = &c->s;
 	struct addr a;
 	ssize_t put = -1;
-	int err = addr_resolve(ctx, to, SOCK_DGRAM, &a);
+	int err = addr_resolve(ctx, to, SOCK_DGRAM, &a, 1);
 
-	if (!err)
-		err = turn_begin(s, DIR_WRITE, ctx);
+	if (err < 0)
+		return err;
+	err = turn_begin(s, DIR_WRITE, ctx);
 	if (err)
 		return err;
 	while (!err && (put = sendto(s->fd, buf, n, MSG_NOSIGNAL, (struct sockaddr *)&a.sa,

@@ -1,11 +1,13 @@
 /* net_dial_test.c - addresses, listening and dialling, and what goes wrong there */
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "net.h"
 #include "testing.h"
 #include "time.h"
@@ -156,4 +158,53 @@ TEST(DialTimesOut)
 		weft_conn_close(c[--n]);
 	weft_listener_close(l);
 	weft_ctx_free(ctx);
+}
+
+/* ---- names, from a resolver of our own ---- */
+
+static const struct { const char *name, *first, *second; } hosts[] = {
+	{ "second-answers.test", "127.0.0.2", "127.0.0.1" },
+	{ "nobody-answers.test", "127.0.0.2", "255.255.255.255" },
+};
+
+static int resolve(const char *host, const char *port, const struct addrinfo *hints,
+    struct addrinfo **out)
+{
+	struct addrinfo numeric = *hints;
+
+	numeric.ai_flags |= AI_NUMERICHOST;
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+		if (!strcmp(host, hosts[i].name))
+			return getaddrinfo(hosts[i].first, port, &numeric, out) ||
+			    getaddrinfo(hosts[i].second, port, &numeric, &(*out)->ai_next);
+	return getaddrinfo(host, port, &numeric, out);
+}
+
+static int dial_name(const char *name, const char *port, weft_conn **out)
+{
+	char addr[64];
+	int err;
+
+	snprintf(addr, sizeof addr, "tcp://%s%s", name, port);
+	addr_getaddrinfo = resolve;
+	err = weft_dial(NULL, addr, out);
+	addr_getaddrinfo = getaddrinfo;
+	return err;
+}
+
+TEST(DialTriesEveryAddress)
+{
+	weft_listener *l;
+	weft_conn *c;
+	const char *port;
+
+	REQUIRE(weft_listen(NULL, "tcp://127.0.0.1:0", &l) == 0);
+	port = strrchr(weft_listener_addr(l), ':');
+	if (CHECK_EQ(dial_name("second-answers.test", port, &c), 0)) {
+		CHECK_STR(weft_conn_remote(c), weft_listener_addr(l));
+		weft_conn_close(c);
+	}
+	CHECK_EQ(dial_name("nobody-answers.test", port, &c), -ECONNREFUSED);
+	CHECK_EQ(dial_name("no-such-host.test", port, &c), -EHOSTUNREACH);
+	weft_listener_close(l);
 }
