@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "sync.h"
+
 static int parse_unix(const char *path, struct addr *a)
 {
 	struct sockaddr_un *un = (struct sockaddr_un *)&a->sa;
@@ -67,16 +69,65 @@ static int take(struct addrinfo *list, struct addr *out, int room)
 	return n;
 }
 
-static int lookup(const char *host, const char *port, int type, int flags,
-    struct addr *out, int room)
+static int error_of(int eai)
 {
-	struct addrinfo hints = { .ai_socktype = type,
-	    .ai_flags = flags | AI_NUMERICSERV | (*host ? 0 : AI_PASSIVE) };
-	struct addrinfo *list;
-
-	if (addr_getaddrinfo(*host ? host : NULL, port, &hints, &list))
+	switch (eai) {
+	case 0:
+		return 0;
+	case EAI_AGAIN:
+		return -EAGAIN;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	case EAI_SYSTEM:
+		return -errno;
+	default:
 		return -EHOSTUNREACH;
-	return take(list, out, room);
+	}
+}
+
+struct lookup {
+	const char	*host, *port;
+	struct addrinfo	 hints, *list;
+	int		 err;
+	weft_waitgroup	 end;
+};
+
+static void look_up(struct lookup *l)
+{
+	l->err = error_of(addr_getaddrinfo(l->host, l->port, &l->hints, &l->list));
+}
+
+static void look_up_and_tell(struct lookup *l)
+{
+	weft_enter_blocking();
+	look_up(l);
+	weft_leave_blocking();
+	weft_waitgroup_done(&l->end);
+}
+
+/* Name services come as modules, written for the stacks that threads have. */
+enum { LOOKUP_STACK = 256 << 10 };
+
+static void look_up_name(struct lookup *l)
+{
+	weft_waitgroup_add(&l->end, 1);
+	weft_go_stack(LOOKUP_STACK, look_up_and_tell, l);
+	weft_waitgroup_wait(&l->end);
+}
+
+/* A number needs no module and no waiting. */
+static int look_up_host(const char *host, const char *port, int type, struct addr *out, int room)
+{
+	struct lookup l = { .host = *host ? host : NULL, .port = port };
+
+	l.hints.ai_socktype = type;
+	l.hints.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST | (*host ? 0 : AI_PASSIVE);
+	look_up(&l);
+	if (l.err) {
+		l.hints.ai_flags &= ~AI_NUMERICHOST;
+		look_up_name(&l);
+	}
+	return l.err ? l.err : take(l.list, out, room);
 }
 
 int addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, int room)
@@ -96,12 +147,7 @@ int addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, in
 	err = split(text + 6, host, sizeof host, &port);
 	if (err || strtol(port, NULL, 10) > 65535)
 		return -EINVAL;
-	n = lookup(host, port, scheme, AI_NUMERICHOST, out, room);
-	if (n > 0)
-		return n;
-	weft_enter_blocking();
-	n = lookup(host, port, scheme, 0, out, room);
-	weft_leave_blocking();
+	n = look_up_host(host, port, scheme, out, room);
 	err = weft_err(ctx);
 	return n > 0 && err ? err : n;
 }

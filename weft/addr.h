@@ -18,9 +18,9 @@ enum { ADDR_MANY = 16 };		/* so many addresses of a name are tried */
 
 /*
  * type is what the caller can use; 0: either.  How many addresses out got, the best
- * first and at most room of them.  May ask a name server, on this thread, between enter
- * and leave blocking.  -EINVAL: not an address of that type; -EHOSTUNREACH: no such
- * host; or ctx's error.
+ * first and at most room of them.  May ask a name server, in a goroutine with a larger
+ * stack.  -EINVAL: not an address of that type; -EHOSTUNREACH: no such host; -EAGAIN,
+ * -ENOMEM: nobody could tell; or ctx's error.
  */
 int	addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, int room);
 /* Into WEFT_ADDR_MAX bytes; "" for what has no name. */

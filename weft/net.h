@@ -11,13 +11,14 @@
  * that getaddrinfo knows.  Port 0 lets the system choose; ask weft_listener_addr.
  * Of a name's addresses weft_dial tries one after the other, sixteen at most, and
  * returns the first one's error if none answers; all other calls take the first.
+ * A context does not end the lookup of a name: it may take what the resolver takes.
  *
  * Every call takes a context, which may be NULL, and returns a negative errno on
  * failure: the system's, or -ECANCELED or -ETIMEDOUT from the context, or -EINVAL
  * for an address that cannot be read, or -EHOSTUNREACH for a name without an
- * address, or -EBADF once another goroutine has closed the socket.  One goroutine
- * may read while another writes; several in the same direction take turns.
- * SIGPIPE is never raised.
+ * address (-EAGAIN or -ENOMEM: the lookup failed, but may succeed another time), or
+ * -EBADF once another goroutine has closed the socket.  One goroutine may read while
+ * another writes; several in the same direction take turns.  SIGPIPE is never raised.
  */
 #ifndef WEFT_NET_H
 #define WEFT_NET_H

@@ -9,6 +9,7 @@
 
 #include "addr.h"
 #include "net.h"
+#include "sync.h"
 #include "testing.h"
 #include "time.h"
 
@@ -162,22 +163,39 @@ TEST(DialTimesOut)
 
 /* ---- names, from a resolver of our own ---- */
 
-static const struct { const char *name, *first, *second; } hosts[] = {
-	{ "second-answers.test", "127.0.0.2", "127.0.0.1" },
-	{ "nobody-answers.test", "127.0.0.2", "255.255.255.255" },
+static const struct { const char *name, *first, *second; int err; } hosts[] = {
+	{ "second-answers.test", "127.0.0.2", "127.0.0.1", 0 },
+	{ "nobody-answers.test", "127.0.0.2", "255.255.255.255", 0 },
+	{ "try-again.test", NULL, NULL, EAI_AGAIN },
+	{ "too-much.test", NULL, NULL, EAI_MEMORY },
 };
+
+/* As a module for name services might. */
+static void use_200_kib_of_stack(void)
+{
+	volatile char page[50][4096];
+
+	for (int i = 0; i < 50; i++)
+		page[i][0] = 0;
+	(void)page[0][0];
+}
 
 static int resolve(const char *host, const char *port, const struct addrinfo *hints,
     struct addrinfo **out)
 {
 	struct addrinfo numeric = *hints;
 
+	if (hints->ai_flags & AI_NUMERICHOST)
+		return getaddrinfo(host, port, hints, out);
+	if (!strcmp(host, "deep.test"))
+		use_200_kib_of_stack();
 	numeric.ai_flags |= AI_NUMERICHOST;
 	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
 		if (!strcmp(host, hosts[i].name))
-			return getaddrinfo(hosts[i].first, port, &numeric, out) ||
+			return hosts[i].err ? hosts[i].err :
+			    getaddrinfo(hosts[i].first, port, &numeric, out) ||
 			    getaddrinfo(hosts[i].second, port, &numeric, &(*out)->ai_next);
-	return getaddrinfo(host, port, &numeric, out);
+	return EAI_NONAME;
 }
 
 static int dial_name(const char *name, const char *port, weft_conn **out)
@@ -205,6 +223,29 @@ TEST(DialTriesEveryAddress)
 		weft_conn_close(c);
 	}
 	CHECK_EQ(dial_name("nobody-answers.test", port, &c), -ECONNREFUSED);
-	CHECK_EQ(dial_name("no-such-host.test", port, &c), -EHOSTUNREACH);
 	weft_listener_close(l);
+}
+
+TEST(FailedLookupsTellWhy)
+{
+	weft_conn *c;
+
+	CHECK_EQ(dial_name("no-such-host.test", ":1", &c), -EHOSTUNREACH);
+	CHECK_EQ(dial_name("try-again.test", ":1", &c), -EAGAIN);
+	CHECK_EQ(dial_name("too-much.test", ":1", &c), -ENOMEM);
+}
+
+static void look_deep(void)
+{
+	weft_conn *c;
+
+	CHECK_EQ(dial_name("deep.test", ":1", &c), -EHOSTUNREACH);
+}
+
+TEST(LookupHasStackEnough)
+{
+	weft_waitgroup wg = {0};
+
+	weft_waitgroup_go(&wg, look_deep);
+	weft_waitgroup_wait(&wg);
 }
