@@ -158,7 +158,7 @@ void addr_format(const struct sockaddr *sa, socklen_t len, int type, char *out)
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
 	const struct sockaddr_un *un = (const struct sockaddr_un *)sa;
 	const char *scheme = type == SOCK_DGRAM ? "udp" : "tcp";
-	char host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN], scope[12] = "";
 	int n;
 
 	out[0] = '\0';
@@ -170,7 +170,10 @@ void addr_format(const struct sockaddr *sa, socklen_t len, int type, char *out)
 		break;
 	case AF_INET6:
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-		snprintf(out, WEFT_ADDR_MAX, "%s://[%s]:%u", scheme, host,
+		/* a number: the interface's name would cost a system call */
+		if (in6->sin6_scope_id)
+			snprintf(scope, sizeof scope, "%%%u", in6->sin6_scope_id);
+		snprintf(out, WEFT_ADDR_MAX, "%s://[%s%s]:%u", scheme, host, scope,
 		    ntohs(in6->sin6_port));
 		break;
 	case AF_UNIX:

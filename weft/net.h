@@ -6,8 +6,8 @@
  *	for (weft_conn *c; !err && !(err = weft_accept(ctx, l, &c)); )
  *		weft_go(serve, c);
  *
- * Addresses are "tcp://127.0.0.1:80", "tcp://[::1]:0", "unix:/run/x" (a leading @
- * names the abstract space) and "udp://127.0.0.1:53"; hosts are numeric or names
+ * Addresses are "tcp://127.0.0.1:80", "tcp://[fe80::1%2]:0", "unix:/run/x" (a leading
+ * @ names the abstract space) and "udp://127.0.0.1:53"; hosts are numeric or names
  * that getaddrinfo knows.  Port 0 lets the system choose; ask weft_listener_addr.
  * Of a name's addresses weft_dial tries one after the other, sixteen at most, and
  * returns the first one's error if none answers; all other calls take the first.

@@ -1,6 +1,8 @@
 /* net_dial_test.c - addresses, listening and dialling, and what goes wrong there */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -159,6 +161,21 @@ TEST(DialTimesOut)
 		weft_conn_close(c[--n]);
 	weft_listener_close(l);
 	weft_ctx_free(ctx);
+}
+
+/* Without its scope a sender on the same link could not be answered. */
+TEST(AddressesKeepTheirScope)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(53),
+		.sin6_scope_id = 1234 };
+	struct addr a;
+	char text[WEFT_ADDR_MAX];
+
+	inet_pton(AF_INET6, "fe80::1", &in6.sin6_addr);
+	addr_format((struct sockaddr *)&in6, sizeof in6, SOCK_DGRAM, text);
+	CHECK_STR(text, "udp://[fe80::1%1234]:53");
+	if (CHECK_EQ(addr_resolve(NULL, text, 0, &a, 1), 1))
+		CHECK(!memcmp(&a.sa, &in6, sizeof in6));
 }
 
 /* ---- names, from a resolver of our own ---- */
