@@ -14,6 +14,8 @@ void buf_grow(struct buf *b, size_t extra)
 {
 	size_t room = b->room ? b->room : 64;
 
+	if (extra > SIZE_MAX / 2 - b->len)	/* doubling would overflow */
+		die("out of memory: %zu bytes and %zu more", b->len, extra);
 	while (room - b->len < extra)
 		room *= 2;
 	if (room != b->room)

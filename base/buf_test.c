@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../weft/child_test.h"
 #include "../weft/testing.h"
 #include "buf.h"
 #include "rand.h"
@@ -90,6 +91,41 @@ TEST(GrowKeepsWhatIsThere, .parallel = true)
 	buf_grow(&b, 0);
 	CHECK_EQ(b.len, 100004);
 	buf_finish(&b);
+}
+
+CHILD(GrowTooMuch)
+{
+	struct buf b = {0};
+
+	buf_grow(&b, SIZE_MAX);
+	return 0;
+}
+
+/* 60 bytes and the largest power of two: the room would wrap around to nothing. */
+CHILD(GrowAroundZero)
+{
+	struct buf b = {0};
+
+	for (int i = 0; i < 60; i++)
+		buf_addc(&b, 'x');
+	buf_grow(&b, SIZE_MAX / 2 + 1);
+	return 0;
+}
+
+CHILD(GrowToTheLimit)
+{
+	struct buf b = {0};
+
+	buf_addc(&b, 'x');
+	buf_grow(&b, SIZE_MAX / 2 - 1);
+	return 0;
+}
+
+TEST(SizesThatDoNotFitStopTheProgram)
+{
+	CHECK_DIES("GrowTooMuch", "out of memory: 0 bytes and 18446744073709551615 more");
+	CHECK_DIES("GrowAroundZero", "out of memory: 60 bytes and 9223372036854775808 more");
+	CHECK_DIES("GrowToTheLimit", "out of memory: 9223372036854775808 bytes");
 }
 
 /* ---- at random ---- */
