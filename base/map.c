@@ -28,12 +28,18 @@ uint64_t map_hash(const void *key, size_t len)
 	return h ^ h >> 29;
 }
 
+static inline bool is(const struct map_entry *e, const void *key, size_t len, uint64_t hash)
+{
+	/* memcmp takes no NULL, not even for no bytes */
+	return e->hash == hash && e->len == len && (!len || !memcmp(e->key, key, len));
+}
+
 struct map_entry *map_find(const struct map *m, const void *key, size_t len, uint64_t hash)
 {
 	if (!m->bucket)
 		return NULL;
 	for (struct map_entry *e = m->bucket[hash & m->mask]; e; e = e->next)
-		if (e->hash == hash && e->len == len && !memcmp(e->key, key, len))
+		if (is(e, key, len, hash))
 			return e;
 	return NULL;
 }
@@ -84,7 +90,7 @@ bool map_delete(struct map *m, const void *key, size_t len, uint64_t hash, void 
 	for (; at && *at; at = &(*at)->next) {
 		struct map_entry *e = *at;
 
-		if (e->hash != hash || e->len != len || memcmp(e->key, key, len))
+		if (!is(e, key, len, hash))
 			continue;
 		*at = e->next;
 		m->n--;

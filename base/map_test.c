@@ -99,6 +99,19 @@ TEST(KeysAreBytesAndCopied, .parallel = true)
 	}
 }
 
+TEST(TheEmptyKeyMayBeNull, .parallel = true)
+{
+	struct map m = {0};
+	uint64_t hash = map_hash(NULL, 0);
+	struct map_entry *e = map_insert(&m, NULL, 0, hash, NULL);
+
+	CHECK(map_find(&m, NULL, 0, hash) == e && map_find(&m, "", 0, hash) == e);
+	CHECK(map_insert(&m, NULL, 0, hash, NULL) == e);
+	CHECK(map_delete(&m, NULL, 0, hash, NULL));
+	CHECK_EQ(m.n, 0);
+	map_finish(&m);
+}
+
 /* Entries stay where they are while the buckets double. */
 TEST(MapGrows, .parallel = true)
 {
