@@ -63,7 +63,11 @@ void *xmalloc(size_t n)
 
 void *xcalloc(size_t n, size_t size)
 {
-	return check(calloc(n ? n : 1, size ? size : 1), n * size);
+	size_t all;
+
+	if (__builtin_mul_overflow(n, size, &all))
+		all = SIZE_MAX;		/* which there never is */
+	return check(calloc(all ? n : 1, all ? size : 1), all);
 }
 
 void *xrealloc(void *p, size_t n)

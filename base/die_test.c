@@ -158,8 +158,8 @@ TEST(AssertionsEvaluateOnceOrNever, .parallel = true)
 
 TEST(MemoryMayBeEmpty, .parallel = true)
 {
-	void *p[] = { xmalloc(0), xcalloc(0, 0), xcalloc(0, 8), xcalloc(8, 0),
-	    xrealloc(NULL, 0), xrealloc(xmalloc(100), 0) };
+	void *p[] = { xmalloc(0), xcalloc(0, 0), xcalloc(0, SIZE_MAX),
+	    xcalloc(SIZE_MAX, 0), xrealloc(NULL, 0), xrealloc(xmalloc(100), 0) };
 
 	for (int i = 0; i < 6; i++) {
 		CHECK(p[i]);
@@ -211,9 +211,17 @@ CHILD(CallocTooMuch)
 	return 0;
 }
 
+/* The product is 0 to those who do not look. */
+CHILD(CallocOverflow)
+{
+	kept = xcalloc((size_t)1 << 32, (size_t)1 << 32);
+	return 0;
+}
+
 TEST(OutOfMemoryNamesTheSize)
 {
 	CHECK_DIES("MallocTooMuch", "weft: out of memory: 9223372036854775807 bytes\n");
 	CHECK_DIES("ReallocTooMuch", "weft: out of memory: 9223372036854775807 bytes\n");
 	CHECK_DIES("CallocTooMuch", "weft: out of memory: 9223372036854775806 bytes\n");
+	CHECK_DIES("CallocOverflow", "weft: out of memory: 18446744073709551615 bytes\n");
 }
