@@ -356,7 +356,7 @@ void	track_ctx_cancel(struct track *track);
 
 bool track_ctx_armed(struct track *track)
 {
-	return container_of(track, weft_ctx, track)->timer.heap.place;
+	return timer_armed(&container_of(track, weft_ctx, track)->timer);
 }
 
 void track_ctx_cancel(struct track *track)

@@ -160,19 +160,23 @@ static int wait_root(struct epoll_event *ev, int n, int64_t ns)
 	    1000000 : (int)((ns + WEFT_MS - 1) / WEFT_MS));
 }
 
+/*
+ * To be put to sleep and woken again takes a kernel tens of microseconds, in a virtual
+ * machine more: a timer that is due as soon as that is waited for awake.
+ */
+enum { NEAR_NS = 60000 };
+
 void poll_sleep(struct worker *w, int64_t until)
 {
 	struct epoll_event ev[16];
-	int64_t ns = -1;
+	int64_t left = until == INT64_MAX ? -1 : until - clock_now();
+	bool near = until != INT64_MAX && left < NEAR_NS;
 	uint64_t count;
 	int n;
 
-	if (until != INT64_MAX) {
-		ns = until - clock_now();
-		if (ns < 0)
-			ns = 0;
-	}
-	n = wait_root(ev, 16, ns);
+	do
+		n = wait_root(ev, 16, near ? 0 : left);
+	while (near && !n && !atomic_load(&w->woken) && clock_now() < until);
 	w->stats.polls++;
 	drain_ready(w, ev, n);
 	for (int i = 0; i < n; i++)
@@ -244,7 +248,8 @@ int pd_open(int fd, uint32_t events, bool merge, struct pd **out)
 void pd_free(struct pd *pd)
 {
 	san_ignore_begin();
-	epoll_ctl(pd->epfd, EPOLL_CTL_DEL, pd->fd, NULL);
+	if (!sched.forked)		/* the epoll is the parent's, too */
+		epoll_ctl(pd->epfd, EPOLL_CTL_DEL, pd->fd, NULL);
 	san_ignore_end();
 	pd_put(pd);
 }

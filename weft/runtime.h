@@ -46,7 +46,14 @@ struct timer {
 	/* Runs under the timers' lock: must not park or touch timers.  Returns when
 	   to fire again, or 0. */
 	int64_t		(*fire)(struct timer *, int64_t now);
+	_Atomic bool	  firing;	/* out of the heap, and fire has not ended */
 };
+
+/* For reports: something is going to come of it. */
+static inline bool timer_armed(const struct timer *t)
+{
+	return t->heap.place || atomic_load_explicit(&t->firing, memory_order_acquire);
+}
 
 struct g {
 	/* what every park and wake touches: one line of cache */

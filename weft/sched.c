@@ -97,6 +97,8 @@ static struct g *bind(struct worker *w, struct g *g, struct task *t)
 	g->wg = t->wg;
 	g->id = atomic_load_explicit(&t->id, memory_order_relaxed);
 	g->object = t;			/* goroutine_main finds the spawner's release there */
+	/* release: who finds the task free finds this status (group_look) */
+	atomic_store_explicit(&g->status, G_RUNNING, memory_order_release);
 	task_put(w, t);
 	return g;
 }
@@ -228,7 +230,6 @@ static void next_on_this_stack(struct g *g)
 			__builtin_unreachable();
 		}
 		bind(w, g, t);
-		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
 		w->stats.switches++;
 		call(g->f, g->words);
 		finish(g);

@@ -86,8 +86,9 @@ void task_put(struct worker *w, struct task *t)
 {
 	struct task *surplus = w->full_tasks;
 
-	/* relaxed: a report that looks at this moment may show either */
-	atomic_store_explicit(&t->id, 0, memory_order_relaxed);
+	/* release: pairs with the acquire in task_each, whose caller looks at the
+	   goroutine next */
+	atomic_store_explicit(&t->id, 0, memory_order_release);
 	t->link = w->tasks;
 	w->tasks = t;
 	if (likely(++w->ntasks < SLAB))
@@ -111,6 +112,6 @@ void task_each(void (*f)(struct task *, void *), void *arg)
 	unlock(&sched.lock);
 	for (; s; s = s->next)
 		for (int i = 0; i < SLAB; i++)
-			if (atomic_load_explicit(&s->task[i].id, memory_order_relaxed))
+			if (atomic_load_explicit(&s->task[i].id, memory_order_acquire))
 				f(&s->task[i], arg);
 }

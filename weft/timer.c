@@ -6,7 +6,7 @@
  * that lock, so that timer_del, once it returns, knows that fire is not running:
  * it only readies a goroutine, puts a tick into a channel or starts a goroutine.
  *
- * Deadlines are rounded up so that neighbours share a wake-up: to 10 us below a
+ * Deadlines are rounded up so that neighbours share a wake-up: to 1 us below a
  * millisecond, 100 us below ten, 1 ms above.
  */
 #include <stdlib.h>
@@ -33,7 +33,7 @@ int64_t weft_now(void)
 int64_t timer_bucket(int64_t now, int64_t when)
 {
 	int64_t left = when - now;
-	int64_t grain = left < WEFT_MS ? 10 * WEFT_US : left < 10 * WEFT_MS ?
+	int64_t grain = left < WEFT_MS ? WEFT_US : left < 10 * WEFT_MS ?
 	    100 * WEFT_US : WEFT_MS;
 
 	if (when > INT64_MAX - grain)
@@ -114,6 +114,8 @@ bool timer_run(struct worker *w, int64_t now)
 		struct timer *t = container_of(w->timers.at[0].node, struct timer, heap);
 		int64_t again;
 
+		/* release: pairs with the acquire in timer_armed */
+		atomic_store_explicit(&t->firing, true, memory_order_release);
 		heap_remove(&w->timers, &t->heap);
 		if (w->timers.n)	/* likely to be next, and cold */
 			__builtin_prefetch(w->timers.at[0].node, 1);
@@ -122,6 +124,7 @@ bool timer_run(struct worker *w, int64_t now)
 			t->when = again;
 			heap_push(&w->timers, &t->heap, again);
 		}
+		atomic_store_explicit(&t->firing, false, memory_order_release);
 		w->stats.timers++;
 		ran++;
 	}
@@ -396,7 +399,7 @@ void weft_ticker_free(weft_ticker *t)
 bool track_timer_armed(struct track *track);
 bool track_timer_armed(struct track *track)
 {
-	return container_of(track, weft_timer, track)->t.heap.place;
+	return timer_armed(&container_of(track, weft_timer, track)->t);
 }
 
 void track_timer_cancel(struct track *track);

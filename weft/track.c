@@ -135,7 +135,7 @@ static void look_g(struct g *g, void *arg)
 	/* what is claimed is about to run */
 	if (status != G_WAITING || (word & (PARK_STATE | PARK_CLAIMED)) != PARK_PARKED)
 		s->runnable++;
-	else if (g->timer.heap.place)
+	else if (timer_armed(&g->timer))
 		s->sleeping++;
 	else if (g->reason >= WAIT_READ && g->reason <= WAIT_FD)
 		s->polling++;
