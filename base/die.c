@@ -1,6 +1,7 @@
 /* die.c - stopping the program and allocation that cannot fail; see die.h */
 #include "die.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +31,32 @@ static void say(const char *fmt, va_list ap)
 		return;		/* nobody left to tell */
 }
 
+/*
+ * What ends while another thread reports must not end the report.  It waits, but not
+ * for ever: it may hold something that the report needs.
+ */
+static void let_finish(void)
+{
+	for (unsigned left = 10; left; )
+		left = sleep(left);
+}
+
 void die(const char *fmt, ...)
 {
-	static int dying;	/* a second death while reporting the first */
+	static pid_t reporter;
+	pid_t me = gettid(), other = 0;
 	va_list ap;
 
 	va_start(ap, fmt);
 	say(fmt, ap);
 	va_end(ap);
-	if (!__atomic_exchange_n(&dying, 1, __ATOMIC_SEQ_CST) && die_hook)
+	if (!__atomic_compare_exchange_n(&reporter, &other, me, false, __ATOMIC_SEQ_CST,
+	    __ATOMIC_SEQ_CST)) {
+		if (other != me)	/* else the report itself has failed */
+			let_finish();
+	} else if (die_hook) {
 		die_hook();
+	}
 	leave();
 	__builtin_unreachable();
 }

@@ -1,7 +1,10 @@
 /* die_test.c - ending the program, assertions, allocation that cannot fail */
 #include "die.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +124,40 @@ TEST(TheHookRunsOnceAfterTheLine)
 	c = child_run("DieInHook");
 	CHECK_EQ(c->status, 2);
 	CHECK_STR(c->err, "weft: text\nreport\nweft: again\n");
+}
+
+static _Atomic bool reporting, second_comes;
+
+static void *die_second(void *arg)
+{
+	while (!reporting)
+		sched_yield();
+	second_comes = true;
+	die("second %p", arg);
+}
+
+static void slow_report(void)
+{
+	reporting = true;
+	while (!second_comes)
+		sched_yield();
+	for (int i = 0; i < 1000; i++)	/* it has every chance to come first */
+		sched_yield();
+	fputs("report\n", stderr);
+}
+
+CHILD(DieInTwoThreads)
+{
+	pthread_t thread;
+
+	die_hook = slow_report;
+	pthread_create(&thread, NULL, die_second, NULL);
+	die("first");
+}
+
+TEST(ASecondDeathLetsTheReportFinish)
+{
+	CHECK_DIES("DieInTwoThreads", "report\n");
 }
 
 /* ---- assertions ---- */
