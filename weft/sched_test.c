@@ -301,10 +301,11 @@ TEST(GoroutinesAreListedWithReasons)
 {
 	static struct weft_goroutine all[4096];
 	weft_chan(int) c = weft_make(int, 0);
+	weft_waitgroup wg = {0};
 	size_t n, mine = 0;
 
 	for (int i = 0; i < 5; i++)
-		weft_go(wait_for, c);
+		weft_waitgroup_go(&wg, wait_for, c);
 	settle(wait_for, WAIT_CHAN_RECV, 5);
 	n = weft_goroutines(all, 4096);
 	REQUIRE(n <= 4096);
@@ -319,7 +320,7 @@ TEST(GoroutinesAreListedWithReasons)
 	CHECK(weft_num_goroutine() >= 6);
 	CHECK(weft_goroutines(all, 1) >= 6);
 	weft_close(c);
-	settle(wait_for, WAIT_CHAN_RECV, 0);
+	weft_waitgroup_wait(&wg);
 	weft_free(c);
 }
 
