@@ -38,27 +38,87 @@ struct weft_chan *weft_chan_new_(size_t elem, size_t cap, const struct weft_site
 	return c;
 }
 
-static void check_live(struct weft_chan *c, const char *call)
+__attribute__((cold, noreturn)) static void not_live(struct weft_chan *c, const char *call)
+{
+	struct out o;
+
+	if (c->magic != CHAN_FREED)
+		die("%s: channel %p is not a channel", call, (void *)c);
+	if (!CHAN_KEEPS_FREED)
+		die("%s: channel %p is freed already", call, (void *)c);
+	out_init(&o, -1);
+	dump_pc(&o, c->track.pc);
+	die("%s: channel %p is freed already, by %.*s", call, (void *)c, (int)o.n, o.buf);
+}
+
+static inline void check_live(struct weft_chan *c, const char *call)
 {
 	if (unlikely(c->magic != CHAN_LIVE))
-		die("%s: channel %p is %s", call, (void *)c,
-		    c->magic == CHAN_FREED ? "freed already" : "not a channel");
+		not_live(c, call);
+}
+
+/* Where only a channel that is kept can be told. */
+static inline void check_kept(struct weft_chan *c, const char *call)
+{
+	if (CHAN_KEEPS_FREED)
+		check_live(c, call);
+}
+
+static inline void lock_live(struct weft_chan *c, const char *call)
+{
+	check_live(c, call);
+	lock(&c->lock);
+	if (CHAN_KEEPS_FREED && c->magic != CHAN_LIVE) {
+		unlock(&c->lock);	/* it was freed in between */
+		not_live(c, call);
+	}
+}
+
+enum { KEPT = 256, KEPT_SIZE = 64 * 1024 };
+
+/*
+ * The last ones freed are kept, for not_live: closed, so that a select looks at them;
+ * without values, so that what they pointed to is not kept, too.  A large one goes at
+ * once.
+ */
+static void free_later(struct weft_chan *c)
+{
+	static _Atomic unsigned l;	/* protects the two below */
+	static struct weft_chan *kept[KEPT];
+	static size_t oldest;
+	struct weft_chan *old = c;
+
+	if (c->elem * c->cap <= KEPT_SIZE) {
+		memset(c->buf, 0xdd, c->elem * c->cap);
+		lock(&l);
+		old = kept[oldest];
+		kept[oldest] = c;
+		oldest = (oldest + 1) % KEPT;
+		unlock(&l);
+	}
+	free(old);
 }
 
 void weft_chan_free_(struct weft_chan *c)
 {
 	if (!c)
 		return;
-	check_live(c, "weft_free");
-	lock(&c->lock);
+	lock_live(c, "weft_free");
 	if (!waitq_empty(&c->recvq) || !waitq_empty(&c->sendq)) {
 		unlock(&c->lock);
 		die("weft_free: channel %p has goroutines waiting on it", (void *)c);
 	}
+	if (CHAN_KEEPS_FREED) {
+		c->closed = true;
+		c->track.pc = CALLER;
+	}
 	c->magic = CHAN_FREED;
 	unlock(&c->lock);
 	track_del(&c->track);
-	free(c);
+	if (CHAN_KEEPS_FREED)
+		free_later(c);
+	else
+		free(c);
 }
 
 static inline void *slot(struct weft_chan *c, size_t i)
@@ -97,8 +157,9 @@ static inline void take(struct weft_chan *c, void *v)
 	atomic_store_explicit(&c->count, c->count - 1, memory_order_relaxed);
 }
 
-static void zero(struct weft_chan *c, void *v)
+void chan_zero(struct weft_chan *c, void *v, const char *call)
 {
+	check_kept(c, call);
 	if (v)
 		memset(v, 0, c->elem);
 }
@@ -166,7 +227,7 @@ static inline bool try_recv(struct weft_chan *c, void *v, bool *ok)
 	if (c->closed) {
 		unlock(&c->lock);
 		san_acquire(&c->closed);
-		zero(c, v);
+		chan_zero(c, v, "weft_recv");
 		*ok = false;
 		return true;
 	}
@@ -225,7 +286,7 @@ __attribute__((noinline)) static bool recv_slow(struct weft_chan *c, void *v, co
 	n.ptr = v;
 	wait_in(c, &c->recvq, &n, WAIT_CHAN_RECV, pc);
 	if (unlikely(!n.ok))
-		zero(c, v);
+		chan_zero(c, v, "weft_recv");
 	return n.ok;
 }
 
@@ -242,8 +303,7 @@ void weft_chan_send_(struct weft_chan *c, const void *v)
 {
 	if (unlikely(!c))
 		wait_forever("weft_send", CALLER);
-	check_live(c, "weft_send");
-	lock(&c->lock);
+	lock_live(c, "weft_send");
 	if (c->count < c->cap && waitq_empty(&c->recvq) && !c->closed && is_word(c)) {
 		put(c, v);
 		unlock(&c->lock);
@@ -256,8 +316,7 @@ bool weft_chan_recv_(struct weft_chan *c, void *v)
 {
 	if (unlikely(!c))
 		wait_forever("weft_recv", CALLER);
-	check_live(c, "weft_recv");
-	lock(&c->lock);
+	lock_live(c, "weft_recv");
 	if (c->count && waitq_empty(&c->sendq) && is_word(c)) {
 		take(c, v);
 		unlock(&c->lock);
@@ -268,8 +327,7 @@ bool weft_chan_recv_(struct weft_chan *c, void *v)
 
 bool chan_try_send(struct weft_chan *c, const void *v)
 {
-	check_live(c, "weft_select");
-	lock(&c->lock);
+	lock_live(c, "weft_select");
 	if (try_send(c, v))
 		return true;
 	unlock(&c->lock);
@@ -278,8 +336,7 @@ bool chan_try_send(struct weft_chan *c, const void *v)
 
 bool chan_try_recv(struct weft_chan *c, void *v, bool *ok)
 {
-	check_live(c, "weft_select");
-	lock(&c->lock);
+	lock_live(c, "weft_select");
 	if (try_recv(c, v, ok))
 		return true;
 	unlock(&c->lock);
@@ -317,10 +374,16 @@ void weft_chan_close_(struct weft_chan *c)
 
 size_t weft_chan_len_(struct weft_chan *c)
 {
-	return c ? atomic_load_explicit(&c->count, memory_order_relaxed) : 0;
+	if (!c)
+		return 0;
+	check_kept(c, "weft_len");
+	return atomic_load_explicit(&c->count, memory_order_relaxed);
 }
 
 size_t weft_chan_cap_(struct weft_chan *c)
 {
-	return c ? c->cap : 0;
+	if (!c)
+		return 0;
+	check_kept(c, "weft_cap");
+	return c->cap;
 }

@@ -8,6 +8,13 @@
 
 enum { CHAN_LIVE = 0x77656674, CHAN_FREED = 0x64656164 };
 
+/* Debug builds keep freed channels for a while, so that a late use is noticed. */
+#ifdef WEFT_DEBUG
+enum { CHAN_KEEPS_FREED = 1 };
+#else
+enum { CHAN_KEEPS_FREED = 0 };
+#endif
+
 /*
  * lock protects everything that changes.  Under it: no parking, no waking, no
  * user code, and no other channel's lock.
@@ -36,6 +43,8 @@ static inline void copy_value(void *dst, const void *src, size_t n)
 }
 
 void	chan_init(struct weft_chan *c, size_t elem, size_t cap);
+/* What a receiver gets from a closed channel, which must be there until it returns. */
+void	chan_zero(struct weft_chan *c, void *v, const char *call);
 /* False, and nothing done: it is closed already. */
 bool	chan_close(struct weft_chan *c);
 /* Neither waits. */

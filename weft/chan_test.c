@@ -1,6 +1,7 @@
 /* chan_test.c - channels: values, order, waiting, closing, misuse */
 #include <string.h>
 
+#include "chan.h"
 #include "child_test.h"
 #include "settle_test.h"
 #include "sync.h"
@@ -376,4 +377,76 @@ TEST(ChannelMisuseStopsTheProgram)
 	CHECK_DIES("CloseNull", "weft: weft_close: the channel is NULL");
 	CHECK_DIES("FreeUnderReceiver", "has goroutines waiting on it");
 	CHECK_DIES("TooBig", "do not fit into memory");
+}
+
+/* ---- late uses, which debug builds notice ---- */
+
+/* Others have been made since, which might have got its memory. */
+__attribute__((noinline)) static weft_chan(int) freed_one(void)
+{
+	weft_chan(int) c = weft_make(int, 1);
+
+	weft_free(c);
+	for (int i = 0; i < 100; i++)
+		weft_make(int, 1);
+	return c;
+}
+
+CHILD(SendOnFreed)
+{
+	weft_send(freed_one(), 1);
+	return 0;
+}
+
+CHILD(ReceiveOnFreed)
+{
+	weft_recv(freed_one(), NULL);
+	return 0;
+}
+
+CHILD(SelectOnFreed)
+{
+	weft_chan(int) c = freed_one(), live = weft_make(int, 0);
+	int x;
+
+	return weft_select(weft_on_recv(live, &x), weft_on_recv(c, &x));
+}
+
+CHILD(CloseFreed)
+{
+	weft_close(freed_one());
+	return 0;
+}
+
+CHILD(FreeFreed)
+{
+	weft_free(freed_one());
+	return 0;
+}
+
+CHILD(LenOfFreed)
+{
+	return (int)weft_len(freed_one());
+}
+
+static void check_late(const char *child, const char *call)
+{
+	struct child *c = child_run(child);
+
+	CHECK_EQ(c->status, 2);
+	CHECK(!strncmp(c->err, call, strlen(call)));
+	if (!CHECK(strstr(c->err, " is freed already, by freed_one ")))
+		weft_logf("%s: %.3000s", child, c->err);
+}
+
+TEST(LateUsesNameTheChannel)
+{
+	if (!CHAN_KEEPS_FREED)
+		weft_skip("only debug builds keep what is freed");
+	check_late("SendOnFreed", "weft: weft_send: channel 0x");
+	check_late("ReceiveOnFreed", "weft: weft_recv: channel 0x");
+	check_late("SelectOnFreed", "weft: weft_select: channel 0x");
+	check_late("CloseFreed", "weft: weft_close: channel 0x");
+	check_late("FreeFreed", "weft: weft_free: channel 0x");
+	check_late("LenOfFreed", "weft: weft_len: channel 0x");
 }

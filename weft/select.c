@@ -155,8 +155,7 @@ static int served(struct weft_case *k, struct node *nodes, struct node *node)
 	}
 	if (k[i].op == 's')
 		die("send on closed channel %p", (void *)k[i].chan);
-	if (k[i].ptr)
-		memset(k[i].ptr, 0, k[i].chan->elem);
+	chan_zero(k[i].chan, k[i].ptr, "weft_select");
 	if (k[i].ok)
 		*k[i].ok = false;
 	return (int)i;
