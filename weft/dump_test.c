@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "debug.h"
-#include "runtime.h"
+#include "settle_test.h"
 #include "sync.h"
 #include "testing.h"
 
@@ -37,28 +37,6 @@ static void cycles(int fd)
 	out_flush(&o);
 }
 
-struct count { uintptr_t f; enum reason why; int n; };
-
-static void count(struct g *g, const struct task *t, void *arg)
-{
-	struct count *k = arg;
-
-	(void)t;
-	k->n += g && (uintptr_t)g->f == k->f && g->reason == k->why &&
-	    atomic_load(&g->status) == G_WAITING;
-}
-
-/* Until n goroutines of this test run f and wait for this reason. */
-static void settle(uintptr_t f, enum reason why, int n)
-{
-	struct count k = { f, why, 0 };
-
-	for (; k.n != n; weft_yield()) {
-		k.n = 0;
-		g_each(group_current(), count, &k);
-	}
-}
-
 static void receive(weft_chan(int) c)
 {
 	weft_recv(c, NULL);
@@ -73,7 +51,7 @@ TEST(DumpFoldsEqualStacks)
 
 	for (int i = 0; i < 12; i++)
 		weft_waitgroup_go(&wg, receive, c);
-	settle((uintptr_t)receive, WAIT_CHAN_RECV, 12);
+	settle(receive, WAIT_CHAN_RECV, 12);
 	s = strstr(report(weft_dump), "\n12 goroutines [chan receive]: receive   spawned at ");
 	REQUIRE(s);
 	s = strchr(s + 1, '\n');
@@ -100,7 +78,7 @@ TEST(DumpNamesALocksHolder)
 
 	weft_mutex_lock(&a);
 	weft_waitgroup_go(&wg, hold_and_wait, &b, &a);
-	settle((uintptr_t)hold_and_wait, WAIT_MUTEX, 1);
+	settle(hold_and_wait, WAIT_MUTEX, 1);
 	CHECK(!strstr(report(cycles), "hold_and_wait"));	/* we are not waiting */
 	snprintf(want, sizeof want, "[mutex %p, held by %jd]: hold_and_wait   spawned at ",
 	    (void *)&a, (intmax_t)weft_goid());
@@ -129,7 +107,7 @@ TEST(DumpNamesBothOfADeadlock)
 	weft_recv(locked, NULL);
 	weft_recv(locked, NULL);
 	weft_close(go);
-	settle((uintptr_t)lock_both, WAIT_MUTEX, 2);
+	settle(lock_both, WAIT_MUTEX, 2);
 	CHECK(strstr(report(cycles), "deadlock: 2 goroutines wait for each other\n  goroutine "));
 	CHECK(strstr(text, "] lock_both   spawned at "));
 	weft_mutex_unlock(&a);		/* anyone may */

@@ -1,0 +1,147 @@
+/* signals_test.c - what stops a program, and that it is always told why */
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "child_test.h"
+#include "sanitize.h"
+#include "sync.h"
+#include "testing.h"
+#include "time.h"
+
+static void wait_on(weft_chan(int) c)
+{
+	weft_recv(c, NULL);
+}
+
+static void wait_lock(weft_mutex *m)
+{
+	weft_mutex_lock(m);
+	weft_mutex_unlock(m);
+}
+
+/* ---- deadlock ---- */
+
+CHILD(Deadlock)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	weft_recv(c, NULL);
+	return 0;
+}
+
+CHILD(DeadlockOfMany)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	weft_mutex m = {0};
+
+	weft_mutex_lock(&m);
+	for (int i = 0; i < 100; i++) {
+		weft_go(wait_on, c);
+		weft_go(wait_lock, &m);
+	}
+	weft_sleep(WEFT_MS);
+	weft_mutex_lock(&m);
+	return 0;
+}
+
+CHILD(DeadlockOfNothing)
+{
+	struct weft_case none[1];
+
+	weft_select_array(none, 0);
+	return 0;
+}
+
+TEST(DeadlockIsReported)
+{
+	CHECK_DIES("Deadlock", "all goroutines are asleep - deadlock!");
+	CHECK_DIES("DeadlockOfMany", "all goroutines are asleep - deadlock!");
+	CHECK_DIES("DeadlockOfNothing", "all goroutines are asleep - deadlock!");
+}
+
+/* Sleepers and threads of the program's own may still wake somebody. */
+static void *close_later(void *arg)
+{
+	weft_chan(int) *c = arg;
+
+	usleep(50000);
+	weft_close(*c);
+	return NULL;
+}
+
+CHILD(NoDeadlock)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	pthread_t thread;
+
+	weft_sleep(20 * WEFT_MS);
+	weft_select(weft_on_recv(c, NULL), weft_on_timeout(20 * WEFT_MS));
+	pthread_create(&thread, NULL, close_later, &c);
+	weft_recv(c, NULL);
+	pthread_join(thread, NULL);
+	weft_free(c);
+	return 0;
+}
+
+TEST(WaitingIsNoDeadlock)
+{
+	CHECK_EXITS("NoDeadlock");
+}
+
+/* ---- stacks, memory ---- */
+
+static int endless(int depth)
+{
+	volatile char pad[256];
+
+	pad[0] = (char)depth;
+	return depth < 0 ? 0 : endless(depth + 1) + pad[0];
+}
+
+static void overflow(void)
+{
+	endless(0);
+}
+
+CHILD(StackOverflow)
+{
+	weft_go(overflow);
+	weft_sleep(10 * WEFT_SECOND);
+	return 0;
+}
+
+TEST(StackOverflowIsReported)
+{
+	CHECK_DIES("StackOverflow", "stack overflow in goroutine");
+}
+
+/* A fault that is none of ours kills as it would without us. */
+CHILD(Fault)
+{
+	volatile intptr_t nowhere = 8;
+
+	*(int *)nowhere = 1;
+	return 0;
+}
+
+TEST(OtherFaultsKill)
+{
+	if (SANITIZED)
+		weft_skip("the sanitizer reports it instead");
+	CHECK_EQ(child_run("Fault")->status, -SIGSEGV);
+}
+
+CHILD(OutOfMemory)
+{
+	weft_chan(char) c = weft_make(char, SIZE_MAX / 4);
+
+	return weft_cap(c) != 0;
+}
+
+TEST(OutOfMemoryNamesTheSize)
+{
+	if (SANITIZED)
+		weft_skip("the sanitizer's allocator has its own report");
+	CHECK_DIES("OutOfMemory", "out of memory: ");
+}
