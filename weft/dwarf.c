@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "../base/sort.h"
 #include "pages.h"
 
 /* A unit of .debug_line: the tables of file names and the program. */
@@ -366,14 +367,11 @@ static bool file_name(const struct unit *u, uint64_t file, struct line *out)
 static bool grow(struct lines *l)
 {
 	size_t cap = l->cap ? 2 * l->cap : 1024;
-	struct sequence *bigger = pages(cap * sizeof *bigger);
+	struct sequence *bigger = pages_grow(l->seq, l->cap * sizeof *bigger,
+	    cap * sizeof *bigger);
 
 	if (!bigger)
 		return false;
-	if (l->seq) {
-		memcpy(bigger, l->seq, l->nseq * sizeof *bigger);
-		munmap(l->seq, l->cap * sizeof *bigger);
-	}
 	l->seq = bigger;
 	l->cap = cap;
 	return true;
@@ -406,20 +404,6 @@ static void list_unit(struct lines *l, const struct unit *u)
 	}
 }
 
-/* Shell's: qsort would allocate. */
-static void sort(struct sequence *s, size_t n)
-{
-	for (size_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
-		for (size_t i = gap; i < n; i++) {
-			struct sequence x = s[i];
-			size_t j = i;
-
-			for (; j >= gap && s[j - gap].lo > x.lo; j -= gap)
-				s[j] = s[j - gap];
-			s[j] = x;
-		}
-}
-
 void lines_list(struct lines *l)
 {
 	struct cursor c = cursor_at(l->line, 0);
@@ -427,7 +411,7 @@ void lines_list(struct lines *l)
 
 	while (next_unit(l, &c, &u))
 		list_unit(l, &u);
-	sort(l->seq, l->nseq);
+	sort_by(l->seq, l->nseq, lo);
 }
 
 /* The last row at or before addr, as addr is before the next. */

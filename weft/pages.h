@@ -16,4 +16,12 @@ static inline void *pages(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* More of what pages gave, or of NULL; it may move.  NULL: none, and p is as it was. */
+static inline void *pages_grow(void *p, size_t old, size_t n)
+{
+	void *q = p ? mremap(p, old, n, MREMAP_MAYMOVE) : pages(n);
+
+	return q == MAP_FAILED ? NULL : q;
+}
+
 #endif
