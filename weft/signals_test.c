@@ -116,6 +116,34 @@ TEST(StackOverflowIsReported)
 	CHECK_DIES("StackOverflow", "stack overflow in goroutine");
 }
 
+/*
+ * malloc's frames are larger than ours, and so the overflow happens in it; with blocks
+ * of this size, under its lock.  The report must not need that.
+ */
+static int endless_malloc(int depth)
+{
+	char *volatile p = malloc(100000);
+
+	return depth < 0 ? 0 : endless_malloc(depth + 1) + (p != NULL);
+}
+
+static void overflow_in_malloc(void)
+{
+	endless_malloc(0);
+}
+
+CHILD(OverflowInMalloc)
+{
+	weft_go(overflow_in_malloc);
+	weft_sleep(10 * WEFT_SECOND);
+	return 0;
+}
+
+TEST(StackOverflowInMallocIsReported)
+{
+	CHECK_DIES("OverflowInMalloc", "]: overflow_in_malloc");
+}
+
 /* A fault that is none of ours kills as it would without us. */
 CHILD(Fault)
 {

@@ -2,11 +2,13 @@
  * track.c - groups: which goroutines and objects belong to one test
  *
  * A group's objects are on its list.  Its goroutines are not: they are found by
- * walking all records, which only a test's end and a report do.
+ * walking all records, which only a test's end and a report do; the heap may be
+ * what is broken, so memory comes from mmap, and what has no room is left out.
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "../base/sort.h"
+#include "pages.h"
 #include "worker.h"
 
 bool	track_timer_armed(struct track *track);
@@ -62,12 +64,23 @@ void track_del(struct track *t)
 struct found { struct g *g; struct task *t; int64_t id; };
 struct walk { struct group *group; bool all; struct found *found; size_t n, room; };
 
+static bool grow(struct walk *k)
+{
+	size_t room = k->room ? 2 * k->room : 128;
+	struct found *bigger = pages_grow(k->found, k->room * sizeof *bigger,
+	    room * sizeof *bigger);
+
+	if (!bigger)
+		return false;
+	k->found = bigger;
+	k->room = room;
+	return true;
+}
+
 static void add(struct walk *k, struct g *g, struct task *t, int64_t id)
 {
-	if (k->n == k->room)
-		k->found = xrealloc(k->found, (k->room = k->room ? 2 * k->room : 64) *
-		    sizeof *k->found);
-	k->found[k->n++] = (struct found){ g, t, id };
+	if (k->n < k->room || grow(k))
+		k->found[k->n++] = (struct found){ g, t, id };
 }
 
 static void add_g(struct g *g, void *arg)
@@ -88,13 +101,6 @@ static void add_task(struct task *t, void *arg)
 		add(k, NULL, t, t->id);
 }
 
-static int by_id(const void *a, const void *b)
-{
-	int64_t x = ((const struct found *)a)->id, y = ((const struct found *)b)->id;
-
-	return (x > y) - (x < y);
-}
-
 static struct walk walk(struct group *gr)
 {
 	struct walk k = { .group = gr, .all = !gr };
@@ -103,8 +109,7 @@ static struct walk walk(struct group *gr)
 		return k;
 	stack_each(add_g, &k);
 	task_each(add_task, &k);
-	if (k.n)
-		qsort(k.found, k.n, sizeof *k.found, by_id);
+	sort_by(k.found, k.n, id);
 	return k;
 }
 
@@ -114,7 +119,8 @@ void g_each(struct group *gr, void (*f)(struct g *, const struct task *, void *)
 
 	for (size_t i = 0; i < k.n; i++)
 		f(k.found[i].g, k.found[i].t, arg);
-	free(k.found);
+	if (k.found)
+		munmap(k.found, k.room * sizeof *k.found);
 }
 
 /* ---- what a group is doing ---- */
