@@ -1,13 +1,16 @@
 /* signals_test.c - what stops a program, and that it is always told why */
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "child_test.h"
 #include "sanitize.h"
+#include "settle_test.h"
 #include "sync.h"
 #include "testing.h"
 #include "time.h"
+#include "worker.h"
 
 static void wait_on(weft_chan(int) c)
 {
@@ -172,4 +175,34 @@ TEST(OutOfMemoryNamesTheSize)
 	if (SANITIZED)
 		weft_skip("the sanitizer's allocator has its own report");
 	CHECK_DIES("OutOfMemory", "out of memory: ");
+}
+
+/* Whoever dies may hold any lock, and the report goes on. */
+CHILD(DieUnderLock)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	weft_go(wait_on, c);
+	settle(wait_on, WAIT_CHAN_RECV, 1);
+	lock(&sched.lock);
+	die("no more of anything");
+}
+
+/* The stacks' lock, and no page for the report either. */
+CHILD(NoMemoryForStacks)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	setrlimit(RLIMIT_DATA, &(struct rlimit){ 1, RLIM_INFINITY });
+	weft_go_stack(100000, wait_on, c);
+	weft_recv(c, NULL);
+	return 0;
+}
+
+TEST(DeathUnderLocksIsReported)
+{
+	CHECK_DIES("DieUnderLock", "[chan receive]: wait_on");
+	if (SANITIZED)
+		return;			/* it needs memory of its own */
+	CHECK_DIES("NoMemoryForStacks", "cannot get memory for stacks");
 }

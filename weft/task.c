@@ -10,7 +10,8 @@
 
 enum { SLAB = 256 };
 
-static struct slab { struct slab *next; struct task task[SLAB]; } *slabs;
+struct slab { struct slab *next; struct task task[SLAB]; };
+static _Atomic(struct slab *) slabs;	/* changes under sched.lock */
 
 /* Under sched.lock: a batch of free tasks. */
 static struct task *batch_get(void)
@@ -23,8 +24,9 @@ static struct task *batch_get(void)
 		return t;
 	}
 	s = xcalloc(1, sizeof *s);
-	s->next = slabs;
-	slabs = s;
+	s->next = atomic_load_explicit(&slabs, memory_order_relaxed);
+	/* release: pairs with the acquire in task_each */
+	atomic_store_explicit(&slabs, s, memory_order_release);
 	for (int i = 0; i < SLAB; i++) {
 		s->task[i].link = t;
 		t = &s->task[i];
@@ -103,13 +105,12 @@ void task_put(struct worker *w, struct task *t)
 	}
 }
 
+/* Without a lock, as stack_each. */
 void task_each(void (*f)(struct task *, void *), void *arg)
 {
-	struct slab *s;
+	/* acquire: pairs with the release in batch_get */
+	struct slab *s = atomic_load_explicit(&slabs, memory_order_acquire);
 
-	lock(&sched.lock);
-	s = slabs;
-	unlock(&sched.lock);
 	for (; s; s = s->next)
 		for (int i = 0; i < SLAB; i++)
 			if (atomic_load_explicit(&s->task[i].id, memory_order_acquire))

@@ -107,7 +107,7 @@ unsigned stack_class(size_t bytes);
  * there may be more.
  */
 bool	stack_trim(int64_t before);
-/* Every record ever used, in no order; f is called without any lock. */
+/* Every record, free ones too, in no order; takes no lock. */
 void	stack_each(void (*f)(struct g *, void *), void *arg);
 /* The slot that an address in the arena belongs to, or NULL; for the fault handler. */
 struct g *stack_owner(uintptr_t addr);
