@@ -137,14 +137,13 @@ static void look_task(struct task *t, void *arg)
 	a->able++;
 }
 
-/* There are goroutines, and none could run. */
-static bool all_wait(void)
+static struct alive look(void)
 {
 	struct alive a = {0};
 
 	task_each(look_task, &a);
 	stack_each(look_g, &a);
-	return a.all && !a.able;
+	return a;
 }
 
 /*
@@ -156,12 +155,17 @@ void sched_deadlock(void)
 {
 	static _Atomic bool reported;
 	int n = count_threads();
+	struct alive a;
 
 	if (!sched.runs || n < 0 || n > sched.runs + own_threads + sched.nworkers)
 		return;
-	if (atomic_load(&sched.nidle) != atomic_load(&sched.active) || !all_wait() ||
-	    atomic_exchange(&reported, true))
+	if (atomic_load(&sched.nidle) != atomic_load(&sched.active))
 		return;
+	a = look();
+	if (a.able || atomic_exchange(&reported, true))
+		return;
+	if (!a.all)
+		die("no goroutines (weft_main called weft_goexit) - deadlock!");
 	die("all goroutines are asleep - deadlock!");
 }
 

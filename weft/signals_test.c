@@ -56,11 +56,29 @@ CHILD(DeadlockOfNothing)
 	return 0;
 }
 
+CHILD(DeadlockOfNobody)
+{
+	weft_goexit();
+}
+
+/* It may also leave others behind, which end when they like. */
+CHILD(DeadlockOfTheRest)
+{
+	weft_chan(int) c = weft_make(int, 1);
+
+	weft_go(wait_on, c);
+	settle(wait_on, WAIT_CHAN_RECV, 1);
+	weft_send(c, 1);
+	weft_goexit();
+}
+
 TEST(DeadlockIsReported)
 {
 	CHECK_DIES("Deadlock", "all goroutines are asleep - deadlock!");
 	CHECK_DIES("DeadlockOfMany", "all goroutines are asleep - deadlock!");
 	CHECK_DIES("DeadlockOfNothing", "all goroutines are asleep - deadlock!");
+	CHECK_DIES("DeadlockOfNobody", "no goroutines (weft_main called weft_goexit)");
+	CHECK_DIES("DeadlockOfTheRest", "no goroutines (weft_main called weft_goexit)");
 }
 
 /* Sleepers and threads of the program's own may still wake somebody. */

@@ -79,6 +79,8 @@ struct first {
 
 static void run_first(struct first *first)
 {
+	/* not before: with nobody to run it yet, it would look as if it had left */
+	atomic_fetch_add(&sched.runs, 1);
 	first->status = first->fn(first->argc, first->argv);
 	atomic_fetch_sub(&sched.runs, 1);	/* from here on nobody has to run */
 	sem_post(&first->done);
@@ -100,7 +102,6 @@ int weft_run(int (*fn)(int, char **), int argc, char **argv)
 	intptr_t words[6] = { (intptr_t)&first };
 	/* the first goroutine has the stack that main threads are used to */
 	sem_init(&first.done, 0, 0);
-	atomic_fetch_add(&sched.runs, 1);
 	sched_spawn((weft_entry_ *)run_first, words, &site, NULL, (size_t)1 << 20, NULL);
 	/* a semaphore, for sanitizers deliver signals in calls that they know */
 	while (sem_wait(&first.done))

@@ -89,7 +89,7 @@ struct sched {
 	_Atomic int	  polling;		/* goroutines that wait for descriptors */
 	_Atomic uint32_t  monitor;		/* futex: 1 awake, 0 asleep */
 	_Atomic int64_t	  foreign_spawned;
-	_Atomic int	  runs;			/* threads that wait in weft_run */
+	_Atomic int	  runs;			/* of weft_run, begun and not ended */
 	_Atomic bool	  started;
 	_Atomic bool	  forked;
 };
