@@ -86,18 +86,22 @@ static void run_first(struct first *first)
 	sem_post(&first->done);
 }
 
+static void start(void)
+{
+	sched.procs = procs_wanted();
+	sched_start();
+}
+
 int weft_run(int (*fn)(int, char **), int argc, char **argv)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;	/* several may be the first */
 	struct first first = { .fn = fn, .argc = argc, .argv = argv };
 
 	if (self()->kind != KIND_THREAD)
 		die("weft_run: called by a goroutine; call the function itself");
 	if (sched.forked)
 		sched_die_unless_running("weft_run");
-	if (!sched.started) {
-		sched.procs = procs_wanted();
-		sched_start();
-	}
+	pthread_once(&once, start);
 	static const struct weft_site site = { "weft_main", "start.c", 0 };
 	intptr_t words[6] = { (intptr_t)&first };
 	/* the first goroutine has the stack that main threads are used to */

@@ -1,10 +1,12 @@
 /* start_test.c - starting the runtime, where that is hard and where it is wrong */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "child_test.h"
+#include "debug.h"
 #include "sanitize.h"
 #include "testing.h"
 
@@ -62,6 +64,40 @@ __attribute__((constructor)) static void start_alone(void)
 		setenv("WEFT_PROCS", "many", 1);
 		(weft_run)(nothing, 0, NULL);
 	}
+}
+
+enum { STARTERS = 8 };
+
+static void *run_nothing(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	return (void *)(intptr_t)(weft_run)(nothing, 0, NULL);
+}
+
+/* One of them starts the runtime, and the others find it. */
+__attribute__((constructor)) static void start_together(void)
+{
+	const char *wanted = getenv("WEFT_CHILD");
+	pthread_t thread[STARTERS];
+	pthread_barrier_t barrier;
+	struct weft_stats stats;
+
+	if (!wanted || strcmp(wanted, "Together") != 0)
+		return;
+	alarm(120);
+	setenv("WEFT_PROCS", "64", 1);	/* so that it takes a while */
+	pthread_barrier_init(&barrier, NULL, STARTERS);
+	for (int i = 0; i < STARTERS; i++)
+		pthread_create(&thread[i], NULL, run_nothing, &barrier);
+	for (int i = 0; i < STARTERS; i++)
+		pthread_join(thread[i], NULL);
+	weft_stats(&stats);		/* the monitor may have added one */
+	_exit(stats.spawned != STARTERS || stats.threads > stats.workers + 1);
+}
+
+TEST(SeveralMayBeTheFirst)
+{
+	CHECK_EXITS("Together");
 }
 
 TEST(NoRuntimeIsReported)
