@@ -31,11 +31,15 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic unsigned records_lock;
 static struct g *records;		/* of threads that have ended */
 
-/* A record is never freed: a late waker may still look at it. */
+/*
+ * A record is never freed: a late waker may still look at it.  What the thread does
+ * after this, in other destructors, is done with another.
+ */
 static void thread_end(void *arg)
 {
 	struct g *g = arg;
 
+	current = NULL;
 	lock(&records_lock);
 	g->link = records;
 	records = g;
@@ -61,6 +65,7 @@ static struct g *adopt(void)
 	if (!g)
 		g = xcalloc(1, sizeof *g);
 	g->kind = KIND_THREAD;
+	g->group = NULL;
 	g->tid = gettid();
 	pthread_setspecific(key, g);
 	return g;
