@@ -56,6 +56,7 @@ struct weft_t {
 	bool		 reported;	/* its last line is out; under harness.lock */
 	int		 children;	/* sub-tests that run now; the same */
 	int64_t		 seen;		/* activity when found all blocked  */
+	int		 asked;		/* how often that was found so, 2 at most */
 	struct buf	 log;		/* to print below its last line     */
 	struct cleanup	*cleanups;	/* under harness.lock               */
 	struct name	*names;		/* the same                         */

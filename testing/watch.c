@@ -5,8 +5,10 @@
  * another.  A family is stuck when none of its goroutines can run, sleeps or
  * waits for a descriptor.  That is asked whenever every worker is about to sleep,
  * by the runtime and on a scheduler's stack, where one can look but not report;
- * so the hook only wakes the watcher, which looks again and, when no goroutine of
- * the family has run in between, gives the verdict.
+ * so the hook only wakes the watcher.  A look is no snapshot: a worker may have woken
+ * up in the middle of it and be about to wake somebody.  So the watcher lets all
+ * workers go to sleep once more, which that one cannot before it is done; when no
+ * goroutine of the family has run in between, and it still looks stuck, it is.
  *
  * A thread that the runtime did not start may yet wake somebody.  While there are
  * more threads than when the tests began, nothing is called stuck.
@@ -103,7 +105,7 @@ static bool has_leaf(const weft_t *top)
 	return false;
 }
 
-/* Each state is asked about once: the activity tells whether it is another one. */
+/* Each state is asked about twice: the activity tells whether it is another one. */
 static bool on_idle(struct worker *w)
 {
 	struct group_state s;
@@ -115,8 +117,9 @@ static bool on_idle(struct worker *w)
 		if (t->parent || !has_leaf(t))
 			continue;
 		family_look(t, &s);
-		if (!quiet(&s) || s.activity == t->seen)
+		if (!quiet(&s) || (s.activity == t->seen && t->asked == 2))
 			continue;
+		t->asked = s.activity == t->seen ? 2 : 1;
 		t->seen = s.activity;
 		ask = true;
 	}
@@ -216,7 +219,8 @@ static weft_t *find_stuck(void)
 		if (!leaf(t))
 			continue;
 		family_look(t->top, &s);
-		if (quiet(&s) && s.activity == t->top->seen && test_move(t, T_STUCK)) {
+		if (quiet(&s) && s.activity == t->top->seen && t->top->asked == 2 &&
+		    test_move(t, T_STUCK)) {
 			stuck = t;
 			break;
 		}

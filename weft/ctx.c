@@ -29,6 +29,7 @@ struct weft_ctx {
 	void		 *value;
 	int64_t		  deadline;	/* INT64_MAX: none */
 	struct timer	  timer;
+	_Atomic bool	  expiring;	/* the timer has fired, the rest is under way */
 	struct track	  track;
 };
 
@@ -160,6 +161,8 @@ static void expire(void *arg)
 	weft_ctx *ctx = arg;
 
 	cancel(ctx, -ETIMEDOUT, -ETIMEDOUT);
+	/* release: pairs with the acquire in track_ctx_armed; who waits has been woken */
+	atomic_store_explicit(&ctx->expiring, false, memory_order_release);
 	put(ctx);
 }
 
@@ -169,6 +172,7 @@ static int64_t fire(struct timer *t, int64_t now)
 	weft_ctx *ctx = container_of(t, weft_ctx, timer);
 
 	(void)now;
+	atomic_store_explicit(&ctx->expiring, true, memory_order_relaxed);
 	sched_spawn((weft_entry_ *)expire, (intptr_t[6]){ (intptr_t)get(ctx) }, &site, NULL,
 	    0, NULL);
 	return 0;
@@ -356,7 +360,10 @@ void	track_ctx_cancel(struct track *track);
 
 bool track_ctx_armed(struct track *track)
 {
-	return timer_armed(&container_of(track, weft_ctx, track)->timer);
+	weft_ctx *ctx = container_of(track, weft_ctx, track);
+
+	return timer_armed(&ctx->timer) ||
+	    atomic_load_explicit(&ctx->expiring, memory_order_acquire);
 }
 
 void track_ctx_cancel(struct track *track)

@@ -52,7 +52,9 @@ struct timer {
 /* For reports: something is going to come of it. */
 static inline bool timer_armed(const struct timer *t)
 {
-	return t->heap.place || atomic_load_explicit(&t->firing, memory_order_acquire);
+	/* in this order: see timer_run */
+	return __atomic_load_n(&t->heap.place, __ATOMIC_ACQUIRE) ||
+	    atomic_load_explicit(&t->firing, memory_order_acquire);
 }
 
 struct g {
@@ -123,7 +125,7 @@ void	track_del(struct track *t);
 /* What the members of a group are doing; a snapshot, exact when nothing changes. */
 struct group_state {
 	int	runnable;		/* running, ready to, or in a blocking call */
-	int	sleeping;		/* has a timer that will wake it   */
+	int	sleeping;		/* has a timer that will wake it; 0 is exact */
 	int	polling;		/* waits for a descriptor          */
 	int	blocked;		/* waits for something else        */
 	int64_t	activity;		/* changes whenever a member ran in between */

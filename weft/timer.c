@@ -114,8 +114,9 @@ bool timer_run(struct worker *w, int64_t now)
 		struct timer *t = container_of(w->timers.at[0].node, struct timer, heap);
 		int64_t again;
 
-		/* release: pairs with the acquire in timer_armed */
-		atomic_store_explicit(&t->firing, true, memory_order_release);
+		/* before it leaves the heap: pairs with the acquires in timer_armed */
+		atomic_store_explicit(&t->firing, true, memory_order_relaxed);
+		atomic_thread_fence(memory_order_release);
 		heap_remove(&w->timers, &t->heap);
 		if (w->timers.n)	/* likely to be next, and cold */
 			__builtin_prefetch(w->timers.at[0].node, 1);

@@ -133,15 +133,18 @@ static void look_g(struct g *g, void *arg)
 	struct group_state *s = l->out;
 	enum status status = atomic_load(&g->status);
 	uint64_t word = atomic_load(&g->park.word);
+	bool armed = timer_armed(&g->timer);
 
 	if (status == G_FREE || g->group != l->group)
 		return;
 	/* the generation counts its sleeps, the number the goroutines before it */
 	s->activity += (int64_t)park_gen(word) + g->id * 1000003;
-	/* what is claimed is about to run */
-	if (status != G_WAITING || (word & (PARK_STATE | PARK_CLAIMED)) != PARK_PARKED)
+	/* What is claimed is about to run, and so is what has changed while we looked: a
+	   timer is armed from before its owner sleeps until it has been claimed. */
+	if (status != G_WAITING || (word & (PARK_STATE | PARK_CLAIMED)) != PARK_PARKED ||
+	    atomic_load(&g->park.word) != word)
 		s->runnable++;
-	else if (timer_armed(&g->timer))
+	else if (armed)
 		s->sleeping++;
 	else if (g->reason >= WAIT_READ && g->reason <= WAIT_FD)
 		s->polling++;
@@ -157,14 +160,8 @@ static void look_task(struct task *t, void *arg)
 		l->out->runnable++;
 }
 
-void group_look(struct group *gr, struct group_state *out)
+static void look_timed(struct group *gr, struct group_state *out)
 {
-	struct look l = { gr, out };
-
-	memset(out, 0, sizeof *out);
-	/* tasks first: one that begins in between is seen twice rather than never */
-	task_each(look_task, &l);
-	stack_each(look_g, &l);
 	lock(&gr->lock);
 	list_for_each(e, &gr->objects) {
 		struct track *t = container_of(e, struct track, entry);
@@ -175,6 +172,19 @@ void group_look(struct group *gr, struct group_state *out)
 			out->sleeping++;
 	}
 	unlock(&gr->lock);
+}
+
+void group_look(struct group *gr, struct group_state *out)
+{
+	struct look l = { gr, out };
+
+	memset(out, 0, sizeof *out);
+	/* In this order, so that what changes meanwhile is seen twice rather than never:
+	   a task begins; a timer fires and wakes a goroutine. */
+	look_timed(gr, out);
+	task_each(look_task, &l);
+	stack_each(look_g, &l);
+	look_timed(gr, out);
 }
 
 static void cancel_g(struct g *g, void *arg)
