@@ -181,6 +181,32 @@ TEST(OtherFaultsKill)
 	CHECK_EQ(child_run("Fault")->status, -SIGSEGV);
 }
 
+/* There are no stacks yet, and no record that the handler might read. */
+CHILD(FaultFarOut)
+{
+	*(volatile char *)(arena.base + arena.size - 1) = 1;
+	return 0;
+}
+
+static void exit_7(int sig)
+{
+	(void)sig;
+	_exit(7);
+}
+
+__attribute__((constructor(101))) static void handle_before_us(void)
+{
+	const char *wanted = getenv("WEFT_CHILD");
+
+	if (wanted && strcmp(wanted, "FaultFarOut") == 0)
+		signal(SIGSEGV, exit_7);
+}
+
+TEST(OtherFaultsGoToTheHandlerBeforeUs)
+{
+	CHECK_EQ(child_run("FaultFarOut")->status, 7);
+}
+
 CHILD(OutOfMemory)
 {
 	weft_chan(char) c = weft_make(char, SIZE_MAX / 4);

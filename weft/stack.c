@@ -396,6 +396,9 @@ struct g *stack_owner(uintptr_t addr)
 	if (off >= arena.size)
 		return NULL;
 	class = (unsigned)(off >> arena.region_shift);
-	off -= (uintptr_t)class << arena.region_shift;
-	return slot_record(class, off / slot_size(class));
+	off = (off - ((uintptr_t)class << arena.region_shift)) / slot_size(class);
+	/* acquire: pairs with the release in open_slab; beyond lies no memory */
+	if (off >= atomic_load_explicit(&region[class].open, memory_order_acquire))
+		return NULL;
+	return slot_record(class, off);
 }

@@ -109,7 +109,7 @@ unsigned stack_class(size_t bytes);
 bool	stack_trim(int64_t before);
 /* Every record, free ones too, in no order; takes no lock. */
 void	stack_each(void (*f)(struct g *, void *), void *arg);
-/* The slot that an address in the arena belongs to, or NULL; for the fault handler. */
+/* Whose slot an address lies in, or NULL. */
 struct g *stack_owner(uintptr_t addr);
 void	stack_overflow_init(void);	/* once per thread that runs goroutines */
 
