@@ -8,6 +8,7 @@
  * The program may be running, or damaged: what is printed is a snapshot, taken
  * without stopping anyone, and memory comes from mmap.
  */
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,19 +28,33 @@
 void out_init(struct out *o, int fd)
 {
 	o->fd = fd;
+	o->deaf = false;
 	o->n = 0;
+}
+
+/* A pipe that is full and does not block: whoever dies does not wait for ever. */
+static bool wait_writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int n, err;
+
+	do {
+		n = poll(&p, 1, 1000);
+		err = errno;
+	} while (n < 0 && err == EINTR);
+	return n > 0;
 }
 
 void out_flush(struct out *o)
 {
-	for (size_t done = 0; done < o->n; ) {
+	for (size_t done = 0; done < o->n && !o->deaf; ) {
 		ssize_t n = write(o->fd, o->buf + done, o->n - done);
 		int err = errno;
 
-		if (n < 0 && err != EINTR && err != EAGAIN)
-			break;		/* nobody left to tell */
-		if (n > 0)
+		if (n >= 0)
 			done += (size_t)n;
+		else if (err != EINTR)
+			o->deaf = err != EAGAIN || !wait_writable(o->fd);
 	}
 	o->n = 0;
 }

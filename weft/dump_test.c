@@ -1,9 +1,11 @@
 /* dump_test.c - the text of the reports */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "child_test.h"
 #include "debug.h"
 #include "settle_test.h"
 #include "sync.h"
@@ -115,4 +117,70 @@ TEST(DumpNamesBothOfADeadlock)
 	weft_waitgroup_wait(&wg);
 	weft_free(locked);
 	weft_free(go);
+}
+
+/* ---- descriptors that do not block ---- */
+
+static void *read_all(void *fd)
+{
+	ssize_t n;
+
+	for (size_t len = 0; (n = read((int)(intptr_t)fd, text + len, sizeof text - 1 - len)) > 0; )
+		text[len += (size_t)n] = '\0';
+	return NULL;
+}
+
+static void lock_one(weft_mutex *m)
+{
+	weft_mutex_lock(m);
+	weft_mutex_unlock(m);
+}
+
+/* Many times what the pipe holds: each waits for another lock, and is an entry. */
+TEST(DumpWaitsForWhoeverReads)
+{
+	enum { N = 100 };
+	weft_mutex m[N] = { 0 };
+	weft_waitgroup wg = { 0 };
+	pthread_t reader;
+	int fd[2];
+
+	for (int i = 0; i < N; i++) {
+		weft_mutex_lock(&m[i]);
+		weft_waitgroup_go(&wg, lock_one, &m[i]);
+	}
+	settle(lock_one, WAIT_MUTEX, N);
+	REQUIRE(pipe2(fd, O_CLOEXEC | O_NONBLOCK) == 0);
+	fcntl(fd[0], F_SETFL, 0);
+	fcntl(fd[1], F_SETPIPE_SZ, 4096);
+	pthread_create(&reader, NULL, read_all, (void *)(intptr_t)fd[0]);
+	weft_dump(fd[1]);
+	close(fd[1]);
+	pthread_join(reader, NULL);
+	close(fd[0]);
+	for (int i = 0; i < N; i++) {
+		char want[64];
+
+		snprintf(want, sizeof want, "[mutex %p, held by ", (void *)&m[i]);
+		CHECK(strstr(text, want));
+		weft_mutex_unlock(&m[i]);
+	}
+	weft_waitgroup_wait(&wg);
+}
+
+CHILD(DieUnread)
+{
+	int fd[2];
+
+	if (pipe2(fd, O_NONBLOCK))
+		return 1;
+	while (write(fd[1], text, sizeof text) > 0)
+		;
+	dup2(fd[1], STDERR_FILENO);
+	die("nobody knows");
+}
+
+TEST(DeathDoesNotWaitForEver)
+{
+	CHECK_DIES("DieUnread", "");
 }

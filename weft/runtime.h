@@ -143,7 +143,7 @@ void	group_cancel_timers(struct group *gr);
 extern bool (*sched_idle_hook)(struct worker *w);
 
 /* Reports (dump.c). */
-struct out { int fd; size_t n; char buf[4096]; };
+struct out { int fd; bool deaf; size_t n; char buf[4096]; };	/* deaf: nobody reads */
 void	out_init(struct out *o, int fd);
 void	out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	out_flush(struct out *o);
