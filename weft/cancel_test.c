@@ -92,7 +92,7 @@ static void in_cond(struct blocked *b)
 static const struct { const char *name; void (*f)(struct blocked *); enum reason why; } calls[] = {
 	{ "mutex", in_mutex, WAIT_MUTEX }, { "rlock", in_rlock, WAIT_RWMUTEX_R },
 	{ "wlock", in_wlock, WAIT_RWMUTEX_W }, { "waitgroup", in_group, WAIT_GROUP },
-	{ "cond", in_cond, WAIT_COND }, { "sleep", in_sleep, WAIT_SELECT },
+	{ "cond", in_cond, WAIT_COND }, { "sleep", in_sleep, WAIT_SLEEP },
 	{ "accept", in_accept, WAIT_READ }, { "read", in_read, WAIT_READ },
 	{ "write", in_write, WAIT_WRITE }, { "wait_fd", in_wait_fd, WAIT_FD },
 };

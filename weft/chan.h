@@ -51,6 +51,9 @@ bool	chan_close(struct weft_chan *c);
 bool	chan_try_send(struct weft_chan *c, const void *v);
 bool	chan_try_recv(struct weft_chan *c, void *v, bool *ok);
 
+/* select.c: the rest of weft_select, when no case was ready at a look */
+int	select_wait(struct weft_case *k, size_t n, enum reason why, const void *pc);
+
 /* wait.c: the steps of waitq_wait, for locks that do something in between */
 void	waitq_push_front(struct waitq *q, struct node *n);
 void	waitq_join(struct waitq *q, struct node *n, weft_ctx *ctx, bool front);

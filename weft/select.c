@@ -176,7 +176,7 @@ static int first_timeout(const struct weft_case *k, size_t n)
 }
 
 static int wait_cases(struct weft_case *k, struct node *nodes, size_t n, int timeout,
-    const void *pc)
+    enum reason why, const void *pc)
 {
 	struct g *g = self();
 	int64_t until = timeout >= 0 ? deadline_after(weft_now(), k[timeout].ns) : 0;
@@ -199,8 +199,7 @@ static int wait_cases(struct weft_case *k, struct node *nodes, size_t n, int tim
 		}
 		if (timeout >= 0)
 			timer_arm_g(g, gen, until);
-		sched_park(g, n ? WAIT_SELECT : WAIT_SELECT_EMPTY, queued == 1 ?
-		    k[0].chan : NULL, pc);
+		sched_park(g, why, queued == 1 ? k[0].chan : NULL, pc);
 		node = g->woken;
 		if (timeout >= 0)
 			timer_disarm_g(g);
@@ -209,24 +208,29 @@ static int wait_cases(struct weft_case *k, struct node *nodes, size_t n, int tim
 	}
 }
 
+int select_wait(struct weft_case *k, size_t n, enum reason why, const void *pc)
+{
+	struct node few[ON_STACK], *nodes = few;
+	int got, timeout = first_timeout(k, n);
+
+	if (timeout >= 0 && k[timeout].ns <= 0)
+		return timeout;
+	if (n > ON_STACK)
+		nodes = xmalloc(n * sizeof *nodes);
+	got = wait_cases(k, nodes, n, timeout, why, pc);
+	if (nodes != few)
+		free(nodes);
+	return got;
+}
+
 int weft_select_(struct weft_case *k, size_t n, bool wait)
 {
-	const void *pc = CALLER;
-	struct node few[ON_STACK], *nodes = few;
-	int got, timeout;
+	int got;
 
 	if (n > MAX_CASES)
 		die("weft_select: %zu cases, %d are the most", n, MAX_CASES);
 	got = poll_cases(self(), k, n);
 	if (got >= 0 || !wait)
 		return got;
-	timeout = first_timeout(k, n);
-	if (timeout >= 0 && k[timeout].ns <= 0)
-		return timeout;
-	if (n > ON_STACK)
-		nodes = xmalloc(n * sizeof *nodes);
-	got = wait_cases(k, nodes, n, timeout, pc);
-	if (nodes != few)
-		free(nodes);
-	return got;
+	return select_wait(k, n, n ? WAIT_SELECT : WAIT_SELECT_EMPTY, CALLER);
 }

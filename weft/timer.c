@@ -202,7 +202,8 @@ int weft_sleep_ctx(weft_ctx *ctx, int64_t ns)
 		weft_yield();
 		return weft_err(ctx);
 	}
-	return weft_select(weft_on_timeout(ns), weft_on_done(ctx)) ? weft_err(ctx) : 0;
+	struct weft_case k[] = { weft_on_timeout(ns), weft_on_done(ctx) };
+	return select_wait(k, 2, WAIT_SLEEP, CALLER) ? weft_err(ctx) : 0;
 }
 
 /* ---- timers and tickers ---- */
