@@ -85,7 +85,7 @@ const char *reason_name(enum reason r)
 	static const char *const name[WAIT_REASONS] = {
 		"waiting", "chan send", "chan receive", "NULL channel", "select",
 		"select (no cases)", "sleep", "mutex", "rwmutex read", "rwmutex write",
-		"wait group", "cond", "once", "read", "write", "descriptor", "test",
+		"wait group", "cond", "read", "write", "descriptor", "test",
 	};
 
 	return (unsigned)r < WAIT_REASONS ? name[r] : "waiting";

@@ -32,7 +32,7 @@
 enum reason {
 	WAIT_NONE, WAIT_CHAN_SEND, WAIT_CHAN_RECV, WAIT_CHAN_NULL, WAIT_SELECT,
 	WAIT_SELECT_EMPTY, WAIT_SLEEP, WAIT_MUTEX, WAIT_RWMUTEX_R, WAIT_RWMUTEX_W,
-	WAIT_GROUP, WAIT_COND, WAIT_ONCE, WAIT_READ, WAIT_WRITE, WAIT_FD, WAIT_HARNESS,
+	WAIT_GROUP, WAIT_COND, WAIT_READ, WAIT_WRITE, WAIT_FD, WAIT_HARNESS,
 	WAIT_REASONS
 };
 
@@ -138,7 +138,8 @@ void	group_cancel_timers(struct group *gr);
 
 /*
  * The harness is told, on a scheduler's stack, whenever every worker is about to
- * sleep; true: it made something ready.  It replaces the deadlock report.
+ * sleep.  It replaces the deadlock report.  What it makes ready wakes a worker by
+ * itself; nobody looks at what it returns.
  */
 extern bool (*sched_idle_hook)(struct worker *w);
 
