@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 void (*die_hook)(void);
+const void *die_caller;
 
 static void leave(void)
 {
@@ -55,6 +56,7 @@ void die(const char *fmt, ...)
 		if (other != me)	/* else the report itself has failed */
 			let_finish();
 	} else if (die_hook) {
+		die_caller = __builtin_return_address(0);
 		die_hook();
 	}
 	leave();

@@ -16,6 +16,7 @@ void	die(const char *fmt, ...) __attribute__((noreturn, cold, format(printf, 1, 
 void	die_assert(const char *expr, intptr_t got, const char *file, int line)
 	    __attribute__((noreturn, cold));
 extern void (*die_hook)(void);		/* prints the stacks; must not return to user code */
+extern const void *die_caller;		/* for the hook: where the call of die returns to */
 
 /* Stays on in release builds: for compares on data already in cache. */
 #define assert_always(e)	((e) ? (void)0 : die_assert(#e, 0, __FILE__, __LINE__))

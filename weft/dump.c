@@ -200,9 +200,10 @@ static void begin_at(struct entry *e, const void *pc)
 }
 
 /* f may have jumped to what it called last, and then has no frame. */
-static bool is_scheduler(const char *func)
+static bool is_runtime(const char *func)
 {
-	return !strcmp(func, "goroutine_main") || !strcmp(func, "next_on_this_stack");
+	return !strcmp(func, "goroutine_main") || !strcmp(func, "next_on_this_stack") ||
+	    !strcmp(func, "run_weft_main");
 }
 
 /* Leaves out the frames that called f. */
@@ -215,7 +216,7 @@ static void end_at(struct entry *e, weft_entry_ *f)
 
 		if (!symbol_find(pc, &s) || !s.func)
 			continue;
-		if (is_scheduler(s.func))
+		if (is_runtime(s.func))
 			e->n = i;
 		else if (pc - s.offset == (uintptr_t)f)
 			e->n = i + 1;
@@ -450,10 +451,10 @@ static void print_all(int fd, bool threads, const void *pc)
 	table_free(&t);
 }
 
-/* For the end of the program: shows the caller also when it is a plain thread. */
+/* For die: shows the caller also when it is a plain thread. */
 void dump_all(int fd)
 {
-	print_all(fd, true, CALLER);
+	print_all(fd, true, die_caller);
 }
 
 void weft_dump(int fd)

@@ -243,6 +243,23 @@ CHILD(NoMemoryForStacks)
 	return 0;
 }
 
+CHILD(Die)
+{
+	die("text");
+}
+
+/* Not how it went on from there, nor how it came to weft_main. */
+TEST(ReportBeginsWhereDieWasCalled)
+{
+	struct child *c = child_run("Die");
+	int line, end = 0;
+
+	sscanf(c->err, "weft: text goroutine 1 [running]: weft_main "
+	    "child_Die weft/signals_test.c:%d %n", &line, &end);
+	if (!CHECK_EQ(end, c->len))
+		weft_logf("%s", c->err);
+}
+
 TEST(DeathUnderLocksIsReported)
 {
 	CHECK_DIES("DieUnderLock", "[chan receive]: wait_on");

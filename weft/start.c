@@ -77,7 +77,7 @@ struct first {
 	sem_t	  done;
 };
 
-static void run_first(struct first *first)
+static void run_weft_main(struct first *first)
 {
 	/* not before: with nobody to run it yet, it would look as if it had left */
 	atomic_fetch_add(&sched.runs, 1);
@@ -106,7 +106,7 @@ int weft_run(int (*fn)(int, char **), int argc, char **argv)
 	intptr_t words[6] = { (intptr_t)&first };
 	/* the first goroutine has the stack that main threads are used to */
 	sem_init(&first.done, 0, 0);
-	sched_spawn((weft_entry_ *)run_first, words, &site, NULL, (size_t)1 << 20, NULL);
+	sched_spawn((weft_entry_ *)run_weft_main, words, &site, NULL, (size_t)1 << 20, NULL);
 	/* a semaphore, for sanitizers deliver signals in calls that they know */
 	while (sem_wait(&first.done))
 		;
