@@ -141,25 +141,21 @@ static bool is_lock(enum reason r)
 	return r == WAIT_MUTEX || r == WAIT_RWMUTEX_R || r == WAIT_RWMUTEX_W;
 }
 
-const struct g *holder_g(const void *holder)
-{
-	const struct g *g = stack_owner((uintptr_t)holder);
-
-	return g ? g : holder;
-}
-
 /* Who has the lock that g waits for, or 0.  The waiter, which is alive, keeps it so. */
 __attribute__((no_sanitize("address", "thread")))
 int64_t dump_holder(const struct g *g)
 {
-	const void *lock = g->object, *holder = NULL;
+	const void *lock = g->object;
+	const struct g *holder;
+	uintptr_t place = 0;
 
 	if (g->reason == WAIT_MUTEX)
-		holder = mutex_holder(lock);
+		place = mutex_holder(lock);
 	if ((g->reason == WAIT_RWMUTEX_R || g->reason == WAIT_RWMUTEX_W) &&
 	    ((const struct weft_rwmutex *)lock)->self == lock)
-		holder = ((const struct weft_rwmutex *)lock)->holder;
-	return holder ? holder_g(holder)->id : 0;
+		place = ((const struct weft_rwmutex *)lock)->holder;
+	holder = stack_owner(place);
+	return holder ? holder->id : 0;
 }
 
 static const char *state_name(const struct g *g, const struct task *t)

@@ -31,7 +31,7 @@ static inline unsigned locked(const weft_mutex *m)
 
 static inline void own(weft_mutex *m)
 {
-	m->holder = holder_self();
+	m->holder = stack_pointer();
 	san_acquire(m);
 }
 
@@ -194,7 +194,7 @@ void weft_mutex_unlock(weft_mutex *m)
 }
 
 __attribute__((no_sanitize("address", "thread")))
-const void *mutex_holder(const weft_mutex *m)
+uintptr_t mutex_holder(const weft_mutex *m)
 {
-	return m->state & LOCKED ? m->holder : NULL;
+	return m->state & LOCKED ? m->holder : 0;
 }

@@ -261,15 +261,11 @@ static inline struct g *self(void)
 	unsigned shift = SLOT_SHIFT + CLASS_STEP * (unsigned)(off >> arena.region_shift);
 	return (struct g *)((sp | (((uintptr_t)1 << shift) - 1)) + 1 - RECORD);
 }
-/* As self(), but quicker, and holder_g() takes it apart: a place on its stack. */
-static inline const void *holder_self(void)
-{
-	uintptr_t sp = stack_pointer();
-
-	return likely(sp - arena.base < arena.size) ? (const void *)sp : self_thread();
-}
-const struct g *holder_g(const void *holder);
-const void *mutex_holder(const weft_mutex *m);	/* NULL: it is free */
+/*
+ * Locks note a place on their holder's stack, which costs less than to find out who
+ * that is; stack_owner() tells.
+ */
+uintptr_t mutex_holder(const weft_mutex *m);	/* 0: it is free */
 _Static_assert(sizeof(struct g) <= RECORD, "a goroutine's record outgrew its place");
 _Static_assert(offsetof(struct g, timer) == 64, "a goroutine's hot line");
 

@@ -95,7 +95,7 @@ static void rw_count_all(weft_rwmutex *m)
 static inline void rw_own(weft_rwmutex *m, bool writer)
 {
 	if (writer) {
-		m->holder = holder_self();
+		m->holder = stack_pointer();
 		m->self = m;
 		san_acquire(&m->self);	/* readers' releases */
 	}
@@ -164,34 +164,16 @@ __attribute__((noinline)) static void rw_crowded(weft_rwmutex *m)
 		;
 }
 
-/* Through the slot of the caller's worker, which threads have not. */
-__attribute__((noinline)) static bool rw_enter_biased(weft_rwmutex *m)
-{
-	struct worker *w = self()->w;
-
-	return w && readers_enter(STATE(m), reader_slot(w, m), m);
-}
-
-__attribute__((noinline)) static bool rw_leave_biased(weft_rwmutex *m)
-{
-	struct worker *w = self()->w;
-
-	return w && readers_leave(reader_slot(w, m), m);
-}
-
 /*
  * A reader counts itself first and looks then, which does not fail when many do so
  * at once.  If it may not enter, the slow path takes the count back under the lock
  * and looks whom it has kept out in the meantime.
  */
-static inline bool rw_enter(weft_rwmutex *m)
+static inline bool rw_count(weft_rwmutex *m)
 {
-	unsigned s = atomic_load_explicit(STATE(m), memory_order_relaxed);
-
-	if (s & BIASED && rw_enter_biased(m))
-		return true;
 	/* acquire: pairs with the release of the writer */
-	s = atomic_fetch_add_explicit(STATE(m), READER, memory_order_acquire);
+	unsigned s = atomic_fetch_add_explicit(STATE(m), READER, memory_order_acquire);
+
 	if (likely(!s))
 		return true;
 	if (s & (WRITER | QUEUED))
@@ -201,32 +183,51 @@ static inline bool rw_enter(weft_rwmutex *m)
 	return true;
 }
 
-static inline int rw_lock(weft_ctx *ctx, weft_rwmutex *m, bool writer, const void *pc)
+/* The general case: with a context, or through the slot of the caller's worker. */
+__attribute__((noinline)) static int rw_rlock(weft_ctx *ctx, weft_rwmutex *m, const void *pc)
 {
-	if (unlikely(!(writer ? rw_try(m, true) : rw_enter(m))))
-		return rw_lock_slow(ctx, m, writer, pc);
-	rw_own(m, writer);
+	struct worker *w = self()->w;		/* NULL: a thread, which has no slots */
+
+	if (!(w && readers_enter(STATE(m), reader_slot(w, m), m)) && !rw_count(m))
+		return rw_lock_slow(ctx, m, false, pc);
+	rw_own(m, false);
 	return 0;
 }
 
+/* No stack frame on the way of one who is alone. */
 void weft_rwmutex_rlock(weft_rwmutex *m)
 {
-	rw_lock(NULL, m, false, CALLER);
+	unsigned s = atomic_load_explicit(STATE(m), memory_order_relaxed);
+
+	if (unlikely(s & BIASED))
+		rw_rlock(NULL, m, CALLER);
+	else if (unlikely(!rw_count(m)))
+		rw_lock_slow(NULL, m, false, CALLER);
+	else
+		rw_own(m, false);
 }
 
 int weft_rwmutex_rlock_ctx(weft_ctx *ctx, weft_rwmutex *m)
 {
-	return rw_lock(ctx, m, false, CALLER);
+	return rw_rlock(ctx, m, CALLER);
+}
+
+static int rw_wlock(weft_ctx *ctx, weft_rwmutex *m, const void *pc)
+{
+	if (unlikely(!rw_try(m, true)))
+		return rw_lock_slow(ctx, m, true, pc);
+	rw_own(m, true);
+	return 0;
 }
 
 void weft_rwmutex_lock(weft_rwmutex *m)
 {
-	rw_lock(NULL, m, true, CALLER);
+	rw_wlock(NULL, m, CALLER);
 }
 
 int weft_rwmutex_lock_ctx(weft_ctx *ctx, weft_rwmutex *m)
 {
-	return rw_lock(ctx, m, true, CALLER);
+	return rw_wlock(ctx, m, CALLER);
 }
 
 bool weft_rwmutex_tryrlock(weft_rwmutex *m)
@@ -302,13 +303,21 @@ static inline void rw_release(weft_rwmutex *m, unsigned what, const char *call)
 		rw_release_slow(m, what, call);
 }
 
+__attribute__((noinline)) static void rw_leave_biased(weft_rwmutex *m)
+{
+	struct worker *w = self()->w;
+
+	if (!(w && readers_leave(reader_slot(w, m), m)))
+		rw_release(m, READER, "weft_rwmutex_runlock");
+}
+
 void weft_rwmutex_runlock(weft_rwmutex *m)
 {
 	san_release(&m->self);
-	if (atomic_load_explicit(STATE(m), memory_order_relaxed) & BIASED &&
-	    rw_leave_biased(m))
-		return;
-	rw_release(m, READER, "weft_rwmutex_runlock");
+	if (unlikely(atomic_load_explicit(STATE(m), memory_order_relaxed) & BIASED))
+		rw_leave_biased(m);
+	else
+		rw_release(m, READER, "weft_rwmutex_runlock");
 }
 
 void weft_rwmutex_unlock(weft_rwmutex *m)
