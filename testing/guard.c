@@ -66,7 +66,7 @@ static void __attribute__((noreturn)) timed_out(int64_t limit)
 {
 	struct buf b = {0};
 	char text[32];
-	int64_t now = weft_now();
+	int64_t now = clock_now();
 
 	pthread_mutex_lock(&harness.lock);
 	buf_printf(&b, "panic: test timed out after %s\n", flags_duration_text(limit, text));
@@ -125,7 +125,7 @@ static void *guard(void *arg)
 
 	for (;;) {
 		when = next_deadline(&limit);
-		left = when - weft_now();
+		left = when - clock_now();
 		if (left <= 0)
 			timed_out(limit);
 		/* rounded up: waking early would be a busy loop */

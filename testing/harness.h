@@ -15,7 +15,7 @@
 
 #include "../base/buf.h"
 #include "../base/list.h"
-#include "../weft/runtime.h"
+#include "../weft/bubble.h"
 #include "../weft/testing.h"
 
 /*
@@ -45,6 +45,7 @@ struct weft_t {
 	weft_t		*parent, *top;	/* NULL, itself: not a sub-test     */
 	const struct weft_test *test;	/* as declared; the top's           */
 	struct weft_site site;		/* for reports on its goroutine     */
+	struct bubble	*bubble;	/* that it runs in, or NULL         */
 	char		*name;		/* with its parents'                */
 	weft_entry_	*f;
 	intptr_t	 words[6];
@@ -105,6 +106,11 @@ weft_t	*test_new(const struct weft_test *test, weft_t *parent, char *name);
 void	test_free(weft_t *t);
 bool	test_move(weft_t *t, int state);	/* false: somebody did */
 void	test_end(weft_t *t) __attribute__((noreturn));	/* on its own goroutine */
+bool	test_is_leaf(const weft_t *t);	/* runs, and waits for no sub-test; under harness.lock */
+
+/* bubble.c */
+struct bubble *test_bubble(weft_t *t, uint64_t seed);	/* a new one for a top test */
+void	test_bubble_free(weft_t *t);
 
 /* check.c */
 weft_t	*test_current(const char *what);	/* none: stops the program  */
@@ -115,6 +121,7 @@ const char *check_basename(const char *path);
 
 /* watch.c: finds tests that can never go on. */
 void	watch_start(void);
+void	watch_report(weft_t *t);		/* that such a one is stuck, into its log */
 void	watch_dump(struct buf *b, void (*f)(struct out *, void *), void *arg);
 
 /* leak.c */

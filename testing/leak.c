@@ -140,7 +140,7 @@ bool leak_check(weft_t *t)
 	struct left left = { .group = &t->group };
 	bool clean;
 
-	t->elapsed = weft_now() - t->started;
+	t->elapsed = clock_now() - t->started;
 	if (t->test->leaks) {
 		weft_yield();
 		return false;		/* it may go on using its record */

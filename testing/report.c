@@ -147,7 +147,7 @@ void report_end_locked(weft_t *t)
 		return;
 	t->reported = true;
 	if (!t->elapsed)
-		t->elapsed = weft_now() - t->started;
+		t->elapsed = clock_now() - t->started;
 	if (atomic_load(&t->failed))
 		verdict(t, "FAIL", "fail");
 	else if (!chatty())
@@ -176,7 +176,7 @@ void report_print(const char *fmt, ...)
 void report_finish_locked(int status, const char *note)
 {
 	struct buf b = {0};
-	double seconds = (double)(weft_now() - harness.started) / 1e9;
+	double seconds = (double)(clock_now() - harness.started) / 1e9;
 
 	if (harness.opt.json)
 		capture_drain(true);

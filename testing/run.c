@@ -51,6 +51,7 @@ weft_t *test_new(const struct weft_test *test, weft_t *parent, char *name)
 	t->test = test;
 	t->parent = parent;
 	t->top = parent ? parent->top : t;
+	t->bubble = parent ? parent->bubble : NULL;
 	t->name = name;
 	t->site = (struct weft_site){ name, test->file, test->line };
 	t->seen = -1;
@@ -80,6 +81,8 @@ bool test_move(weft_t *t, int state)
 void test_end(weft_t *t)
 {
 	test_cleanup(t);
+	if (t->bubble && !t->parent)
+		t->bubble->over = true;
 	if (test_move(t, T_ENDED))
 		wakeup_set(&t->done, NULL);
 	weft_goexit();
@@ -89,7 +92,6 @@ static void test_main(weft_t *t)
 {
 	const intptr_t *a = t->words;
 
-	group_set(&t->group);
 	atomic_store(&t->goid, weft_goid());
 	t->f(a[0], a[1], a[2], a[3], a[4], a[5]);
 	test_end(t);
@@ -97,7 +99,7 @@ static void test_main(weft_t *t)
 
 static void enter(weft_t *t)
 {
-	t->started = weft_now();
+	t->started = clock_now();
 	harness_lock();
 	if (t->test->timeout && !t->parent)
 		t->deadline = t->started + t->test->timeout;
@@ -119,8 +121,10 @@ static void leave(weft_t *t, bool clean)
 	if (!clean)
 		list_push_back(&kept, &t->entry);
 	harness_unlock();
-	if (clean)
+	if (clean) {
+		test_bubble_free(t);
 		test_free(t);
+	}
 }
 
 /* Runs it to its verdict; true: it did not fail.  t is not ours afterwards. */
@@ -128,11 +132,15 @@ static bool test_run(weft_t *t)
 {
 	bool clean, failed;
 
+	if (t->test->bubble && !t->parent)
+		t->bubble = test_bubble(t, rand_entropy());
 	atomic_fetch_add(&harness.ran, 1);
 	enter(t);
-	weft_spawn_((weft_entry_ *)test_main, (const intptr_t[6]){ (intptr_t)t },
-	    &t->site, TEST_STACK);
+	sched_spawn((weft_entry_ *)test_main, (const intptr_t[6]){ (intptr_t)t }, &t->site,
+	    (struct home){ &t->group, t->bubble, TEST_STACK }, NULL);
 	wakeup_wait(&t->done);
+	if (t->bubble && atomic_load(&t->state) == T_STUCK)
+		watch_report(t);
 	clean = atomic_load(&t->state) == T_ENDED && leak_check(t);
 	tempdir_remove(t);
 	failed = atomic_load(&t->failed);
@@ -379,7 +387,7 @@ int weft_test_main(int argc, char **argv)
 		return status;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);	/* in step with our own lines */
-	harness.started = weft_now();
+	harness.started = clock_now();
 	guard_start();
 	watch_start();
 	tests = collect(&n);

@@ -10,6 +10,8 @@
  * workers go to sleep once more, which that one cannot before it is done; when no
  * goroutine of the family has run in between, and it still looks stuck, it is.
  *
+ * A bubble knows by itself when nothing in it can go on, and is not asked about here.
+ *
  * A thread that the runtime did not start may yet wake somebody.  While there are
  * more threads than when the tests began, nothing is called stuck.
  */
@@ -89,7 +91,7 @@ static bool quiet(const struct group_state *s)
  * It has begun and nobody has ended it; sub-tests would have to end first.  Nothing
  * is known of a benchmark, whose goroutines have no group: -timeout ends it.
  */
-static bool leaf(const weft_t *t)
+bool test_is_leaf(const weft_t *t)
 {
 	return !t->children && !t->test->bench && atomic_load(&t->goid) &&
 	    atomic_load(&t->state) == T_RUNNING;
@@ -99,7 +101,7 @@ static bool has_leaf(const weft_t *top)
 {
 	list_for_each(e, &harness.running) {
 		weft_t *t = container_of(e, weft_t, entry);
-		if (t->top == top && leaf(t))
+		if (t->top == top && test_is_leaf(t))
 			return true;
 	}
 	return false;
@@ -114,7 +116,7 @@ static bool on_idle(struct worker *w)
 	pthread_mutex_lock(&harness.lock);
 	list_for_each(e, &harness.running) {
 		weft_t *t = container_of(e, weft_t, entry);
-		if (t->parent || !has_leaf(t))
+		if (t->parent || t->bubble || !has_leaf(t))
 			continue;
 		family_look(t, &s);
 		if (!quiet(&s) || (s.activity == t->seen && t->asked == 2))
@@ -187,8 +189,7 @@ static void search(struct g *g, const struct task *task, void *arg)
 	s->found = s->found || (g ? g->id : atomic_load(&task->id)) == s->goid;
 }
 
-/* The test cannot end by itself; its runner waits until we say so. */
-static void give_verdict(weft_t *t)
+void watch_report(weft_t *t)
 {
 	struct search s = { .goid = atomic_load(&t->goid) };
 	struct buf b = {0};
@@ -204,7 +205,6 @@ static void give_verdict(weft_t *t)
 	report_log_locked(t, b.data, b.len);
 	harness_unlock();
 	buf_finish(&b);
-	wakeup_set(&t->done, NULL);
 }
 
 /* One that is stuck, now ours to end; NULL: none. */
@@ -216,7 +216,7 @@ static weft_t *find_stuck(void)
 	harness_lock();
 	list_for_each(e, &harness.running) {
 		weft_t *t = container_of(e, weft_t, entry);
-		if (!leaf(t))
+		if (t->bubble || !test_is_leaf(t))
 			continue;
 		family_look(t->top, &s);
 		if (quiet(&s) && s.activity == t->top->seen && t->top->asked == 2 &&
@@ -237,8 +237,10 @@ static void watch(void)
 		wakeup_wait(&harness.idle);
 		if (count_threads() > own_threads)
 			continue;
-		while ((t = find_stuck()))
-			give_verdict(t);
+		while ((t = find_stuck())) {
+			watch_report(t);
+			wakeup_set(&t->done, NULL);	/* its runner waits for the report */
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ void san_asan_switch(struct g *from, struct g *to, int dying)
 	const char *low = to->stack_lo;
 
 	__sanitizer_start_switch_fiber(dying ? NULL : &from->fake, low,
-	    to->kind == KIND_GOROUTINE ? (size_t)((const char *)to - low) :
+	    is_goroutine(to) ? (size_t)((const char *)to - low) :
 	    (size_t)to->words[0]);
 }
 

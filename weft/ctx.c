@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "bubble.h"
 #include "chan.h"
 #include "sanitize.h"
 #include "worker.h"
@@ -84,8 +85,8 @@ static void run_after(struct weft_after_handle *h)
 	static const struct weft_site site = { "weft_after_func", "ctx.c", 0 };
 
 	san_acquire(h);			/* what its maker did before */
-	sched_spawn((weft_entry_ *)h->f, (intptr_t[6]){ (intptr_t)h->arg }, &site, h->group,
-	    0, NULL);
+	sched_spawn((weft_entry_ *)h->f, (intptr_t[6]){ (intptr_t)h->arg }, &site,
+	    (struct home){ h->group, bubble_current(), 0 }, NULL);
 }
 
 /*
@@ -173,8 +174,8 @@ static int64_t fire(struct timer *t, int64_t now)
 
 	(void)now;
 	atomic_store_explicit(&ctx->expiring, true, memory_order_relaxed);
-	sched_spawn((weft_entry_ *)expire, (intptr_t[6]){ (intptr_t)get(ctx) }, &site, NULL,
-	    0, NULL);
+	sched_spawn((weft_entry_ *)expire, (intptr_t[6]){ (intptr_t)get(ctx) }, &site,
+	    (struct home){ .bubble = t->in->bubble }, NULL);
 	return 0;
 }
 
@@ -251,7 +252,7 @@ void weft_cancel_cause(weft_ctx *ctx, int cause)
 		die("weft_cancel: the context is NULL");
 	if (!live(ctx))
 		die("weft_cancel: the background cannot be cancelled");
-	if (ctx->timer.w)
+	if (ctx->timer.in)
 		timer_del(&ctx->timer);
 	cancel(ctx, -ECANCELED, cause ? cause : -ECANCELED);
 }
@@ -304,7 +305,7 @@ void weft_ctx_free(weft_ctx *ctx)
 {
 	if (!ctx || !live(ctx))
 		return;
-	if (ctx->timer.w)
+	if (ctx->timer.in)
 		timer_del(&ctx->timer);
 	if (ctx->parent) {
 		lock(&ctx->parent->lock);

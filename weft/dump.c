@@ -18,6 +18,7 @@
 #include "debug.h"
 #include "pages.h"
 #include "sync.h"
+#include "bubble.h"
 #include "symbol.h"
 #include "unwind.h"
 #include "worker.h"
@@ -85,7 +86,7 @@ const char *reason_name(enum reason r)
 	static const char *const name[WAIT_REASONS] = {
 		"waiting", "chan send", "chan receive", "NULL channel", "select",
 		"select (no cases)", "sleep", "mutex", "rwmutex read", "rwmutex write",
-		"wait group", "cond", "read", "write", "descriptor", "test",
+		"wait group", "cond", "read", "write", "descriptor", "test", "settle",
 	};
 
 	return (unsigned)r < WAIT_REASONS ? name[r] : "waiting";
@@ -226,7 +227,7 @@ static void take_stack(struct entry *e, struct g *g, const void *pc)
 
 	if (g == self())
 		e->n = unwind_self(e->pcs, FRAMES, 0);
-	else if (g->kind == KIND_GOROUTINE)
+	else if (is_goroutine(g))
 		e->n = unwind_parked(g, e->pcs, FRAMES);
 	if (!e->n && g != self() && atomic_load(&g->status) == G_RUNNING)
 		e->n = unwind_running(g, thread_of(g), e->pcs, FRAMES);
@@ -234,6 +235,13 @@ static void take_stack(struct entry *e, struct g *g, const void *pc)
 	end_at(e, e->f);
 	if (!e->n && waits && g->pc)	/* better than nothing */
 		e->pcs[e->n++] = (void *)(uintptr_t)g->pc;
+}
+
+static int64_t waited(const struct g *g)
+{
+	int64_t now = g->kind == KIND_BUBBLED ? g->bubble->now : clock_now();
+
+	return g->since && now > g->since ? now - g->since : 0;
 }
 
 static void describe(struct entry *e, struct g *g, const struct task *t)
@@ -250,7 +258,7 @@ static void describe(struct entry *e, struct g *g, const struct task *t)
 		e->tid = g->tid;
 	if (atomic_load(&g->status) != G_WAITING)
 		return;
-	e->waited = g->since ? weft_now() - g->since : 0;
+	e->waited = waited(g);
 	if (is_lock(g->reason)) {
 		e->object = g->object;
 		e->holder = dump_holder(g);
@@ -435,7 +443,7 @@ static void print_all(int fd, bool threads, const void *pc)
 	struct out o;
 
 	out_init(&o, fd);
-	if (t.self->kind == KIND_GOROUTINE || (threads && t.self->kind == KIND_THREAD)) {
+	if (is_goroutine(t.self) || (threads && t.self->kind == KIND_THREAD)) {
 		describe(&e, t.self, NULL);
 		take_stack(&e, t.self, pc);
 		print_entry(&o, &e, "");
@@ -475,7 +483,7 @@ static void fill(struct g *g, const struct task *t, void *arg)
 	    .state = state_name(g, t) };
 	if (waits) {
 		x->object = g->object;
-		x->waiting = g->since ? weft_now() - g->since : 0;
+		x->waiting = waited(g);
 	}
 	if (site) {
 		x->func = site->func;

@@ -33,17 +33,17 @@ static void housekeeping(struct worker *w)
 	int n = atomic_load(&sched.nworkers);
 
 	note_time(now);
-	if (now >= atomic_load_explicit(&w->timer_next, memory_order_relaxed))
-		timer_run(w, now);
+	if (now >= atomic_load_explicit(&w->timers.next, memory_order_relaxed))
+		timer_run(&w->timers, now);
 	if (now - w->polled < LOOK_NS)
 		return;
 	w->polled = now;
 	if (atomic_load_explicit(&sched.polling, memory_order_relaxed))
 		poll_look(w);
 	for (int i = 0; i < n; i++)
-		if (now - WEFT_MS >= atomic_load_explicit(&sched.worker[i]->timer_next,
+		if (now - WEFT_MS >= atomic_load_explicit(&sched.worker[i]->timers.next,
 		    memory_order_relaxed))
-			timer_run(sched.worker[i], now);
+			timer_run(&sched.worker[i]->timers, now);
 }
 
 /* Runs everyone's timers that are due and looks at everyone's descriptors. */
@@ -57,8 +57,8 @@ static bool look_around(struct worker *w)
 	for (int i = 0; i < n; i++) {
 		struct worker *v = sched.worker[i];
 
-		if (now >= atomic_load_explicit(&v->timer_next, memory_order_relaxed))
-			found |= timer_run(v, now);
+		if (now >= atomic_load_explicit(&v->timers.next, memory_order_relaxed))
+			found |= timer_run(&v->timers, now);
 	}
 	if (atomic_load_explicit(&sched.polling, memory_order_relaxed))
 		found |= poll_look(w);

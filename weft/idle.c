@@ -75,7 +75,7 @@ static int64_t earliest_timer(void)
 	int64_t min = INT64_MAX;
 
 	for (int i = 0; i < n; i++) {
-		int64_t t = atomic_load(&sched.worker[i]->timer_next);
+		int64_t t = atomic_load(&sched.worker[i]->timers.next);
 
 		if (t < min)
 			min = t;

@@ -138,7 +138,7 @@ void weft_enter_blocking(void)
 {
 	struct worker *w = self()->w;
 
-	if (!w || self()->kind != KIND_GOROUTINE)
+	if (!w || !is_goroutine(self()))
 		return;
 	atomic_store(&w->blocking, true);
 	if (!anyone_free() && (atomic_load(&w->next) || runq_len(&w->q) ||

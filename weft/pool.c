@@ -39,7 +39,8 @@ static struct shelf *shelf(weft_pool *p)
 {
 	struct worker *w = self()->w;
 
-	return &p->shelf[w ? w->index % SHELVES : 0];
+	/* a bubble must not notice which worker it happens to be on */
+	return &p->shelf[w && !bubble_current() ? w->index % SHELVES : 0];
 }
 
 void *weft_pool_get(weft_pool *p)

@@ -32,16 +32,16 @@
 enum reason {
 	WAIT_NONE, WAIT_CHAN_SEND, WAIT_CHAN_RECV, WAIT_CHAN_NULL, WAIT_SELECT,
 	WAIT_SELECT_EMPTY, WAIT_SLEEP, WAIT_MUTEX, WAIT_RWMUTEX_R, WAIT_RWMUTEX_W,
-	WAIT_GROUP, WAIT_COND, WAIT_READ, WAIT_WRITE, WAIT_FD, WAIT_HARNESS,
+	WAIT_GROUP, WAIT_COND, WAIT_READ, WAIT_WRITE, WAIT_FD, WAIT_HARNESS, WAIT_SETTLE,
 	WAIT_REASONS
 };
 
 enum status { G_FREE, G_RUNNABLE, G_RUNNING, G_WAITING };
-enum kind { KIND_GOROUTINE, KIND_SCHED, KIND_THREAD };
+enum kind { KIND_GOROUTINE, KIND_BUBBLED, KIND_SCHED, KIND_THREAD };
 
 struct timer {
 	struct heap_node  heap;
-	struct worker	 *w;		/* whose heap it is in; NULL: none  */
+	struct timers	 *in;		/* the heap it is in, or was; NULL: none yet */
 	int64_t		  when;
 	/* Runs under the timers' lock: must not park or touch timers.  Returns when
 	   to fire again, or 0. */
@@ -74,6 +74,7 @@ struct g {
 	struct g	*link;		/* in a list of free stacks            */
 	const struct weft_site *site;
 	struct group	*group;
+	struct bubble	*bubble;	/* of a KIND_BUBBLED one               */
 	int64_t		 id;
 	void		*stack_lo;	/* lowest usable byte                  */
 	void		*fiber;		/* the sanitizer's record              */
@@ -92,6 +93,7 @@ struct task {
 	intptr_t	 words[6];
 	const struct weft_site *site;
 	struct group	*group;
+	struct bubble	*bubble;
 	weft_waitgroup	 *wg;
 	_Atomic int64_t	 id;		/* 0: free */
 	uint8_t		 class;
@@ -225,8 +227,11 @@ void	mutex_lock(weft_mutex *m, const void *pc);	/* for a call of the user's at p
 
 void	sched_park(struct g *g, enum reason why, const void *object, const void *pc);
 void	sched_ready(struct worker *w, struct g *g);	/* w: the caller's, or NULL */
+struct home { struct group *group; struct bubble *bubble; size_t stack; };
 void	sched_spawn(weft_entry_ *f, const intptr_t words[6], const struct weft_site *site,
-	    struct group *gr, size_t stack, weft_waitgroup *wg);
+	    struct home home, weft_waitgroup *wg);
+
+int64_t	clock_now(void);			/* weft_now(), but never virtual */
 
 /* Who runs this code. */
 extern struct arena {
@@ -261,6 +266,19 @@ static inline struct g *self(void)
 	unsigned shift = SLOT_SHIFT + CLASS_STEP * (unsigned)(off >> arena.region_shift);
 	return (struct g *)((sp | (((uintptr_t)1 << shift) - 1)) + 1 - RECORD);
 }
+static inline bool is_goroutine(const struct g *g)
+{
+	return g->kind <= KIND_BUBBLED;
+}
+
+/* The bubble that this code runs in, or NULL. */
+static inline struct bubble *bubble_current(void)
+{
+	struct g *g = self();
+
+	return g->kind == KIND_BUBBLED ? g->bubble : NULL;
+}
+
 /*
  * Locks note a place on their holder's stack, which costs less than to find out who
  * that is; stack_owner() tells.

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "bubble.h"
 #include "futex.h"
 #include "sanitize.h"
 #include "sync.h"
@@ -40,14 +41,17 @@ void sched_queue(struct worker *w, uintptr_t item)
 /* The goroutine's waker comes here, after it has claimed it (park.h). */
 void sched_ready(struct worker *w, struct g *g)
 {
-	bool thread = g->kind == KIND_THREAD;	/* not to be read after park_wake */
+	uint8_t kind = g->kind;		/* not to be read after park_wake */
 
-	if (!thread)
+	if (likely(kind != KIND_THREAD))
 		atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
 	if (!park_wake(&g->park))
 		return;
-	if (thread) {
-		futex_wake((uint32_t *)&g->park.word);
+	if (unlikely(kind != KIND_GOROUTINE)) {
+		if (kind == KIND_THREAD)
+			futex_wake((uint32_t *)&g->park.word);
+		else
+			bubble_ready(g->bubble, item_g(g));
 		return;
 	}
 	if (!w || atomic_load_explicit(&w->running, memory_order_relaxed) == &w->sched) {
@@ -70,15 +74,21 @@ void sched_ready(struct worker *w, struct g *g)
 
 /* ---- switching ---- */
 
+/* Counts a switch.  True: it is time to look around, on the worker's own stack. */
+static inline bool tick(struct worker *w)
+{
+	uint32_t n = atomic_load_explicit(&w->tick, memory_order_relaxed) + 1;
+
+	atomic_store_explicit(&w->tick, n, memory_order_relaxed);
+	return n % TICK == 0 || atomic_load_explicit(&w->relieved, memory_order_relaxed);
+}
+
 /* Owner: what it will run next, 0: look further, on the worker's own stack. */
 static inline uintptr_t pick(struct worker *w)
 {
-	uint32_t tick = atomic_load_explicit(&w->tick, memory_order_relaxed) + 1;
 	uintptr_t item;
 
-	atomic_store_explicit(&w->tick, tick, memory_order_relaxed);
-	if (unlikely(tick % TICK == 0 ||
-	    atomic_load_explicit(&w->relieved, memory_order_relaxed)))
+	if (unlikely(tick(w)))
 		return 0;
 	item = atomic_load_explicit(&w->next, memory_order_relaxed);
 	if (item && ++w->streak < STREAK &&
@@ -94,6 +104,8 @@ static struct g *bind(struct worker *w, struct g *g, struct task *t)
 	memcpy(g->words, t->words, sizeof g->words);
 	g->site = t->site;
 	g->group = t->group;
+	g->bubble = t->bubble;
+	g->kind = t->bubble ? KIND_BUBBLED : KIND_GOROUTINE;
 	g->wg = t->wg;
 	g->id = atomic_load_explicit(&t->id, memory_order_relaxed);
 	g->object = t;			/* goroutine_main finds the spawner's release there */
@@ -101,11 +113,6 @@ static struct g *bind(struct worker *w, struct g *g, struct task *t)
 	atomic_store_explicit(&g->status, G_RUNNING, memory_order_release);
 	task_put(w, t);
 	return g;
-}
-
-static struct task *item_is_task(uintptr_t item)
-{
-	return item & 1 ? (struct task *)(item - 1) : NULL;
 }
 
 /* A stack of its own for a goroutine that begins. */
@@ -144,6 +151,31 @@ static void after_park(struct worker *w, struct g *g)
 		sched_queue(w, item_g(g));	/* woken before its registers were saved */
 }
 
+/* The same for goroutines of a bubble, whose turn has been passed on, or is now. */
+
+static void after_bubbled(struct worker *w, struct g *g)
+{
+	(void)w;
+	if (self()->kind == KIND_SCHED)
+		bubble_pass(g->bubble);
+}
+
+static void after_bubbled_park(struct worker *w, struct g *g)
+{
+	if (!park_commit(&g->park))
+		bubble_ready(g->bubble, item_g(g));
+	after_bubbled(w, g);
+}
+
+static void after_bubbled_end(struct worker *w, struct g *g)
+{
+	struct bubble *b = g->bubble;
+
+	stack_put(w, g);
+	if (self()->kind == KIND_SCHED)
+		bubble_pass(b);
+}
+
 /* What the last one left to be done; w is read anew: this may be another thread. */
 static inline void after_switch(struct g *g)
 {
@@ -165,7 +197,7 @@ static inline void switch_to(struct worker *w, struct g *from, struct g *to,
 	w->after_g = from;
 	atomic_store_explicit(&to->status, G_RUNNING, memory_order_relaxed);
 	atomic_store_explicit(&w->running, to, memory_order_relaxed);
-	san_switch(from, to, after == stack_put);
+	san_switch(from, to, after == stack_put || after == after_bubbled_end);
 	swap(&from->sp, to->sp);
 	san_switched(from);
 	after_switch(from);
@@ -186,6 +218,42 @@ static inline void switch_away(struct g *g, uintptr_t item,
 
 	w->stats.switches++;
 	switch_to(w, g, item ? item_to_g(w, item) : &w->sched, after);
+}
+
+/* What the bubble runs next, 0: it will be seen on the worker's own stack. */
+static uintptr_t pick_in(struct worker *w, struct bubble *b, bool going_on)
+{
+	uintptr_t item;
+
+	san_release(b);			/* whoever settles comes after all that we did */
+	item = bubble_take(b, going_on);
+	if (tick(w)) {
+		b->chosen = item;
+		return 0;
+	}
+	return item;
+}
+
+/* Ready again at once; others may come first. */
+static void yield_in(struct g *g, struct bubble *b, bool going_on)
+{
+	uintptr_t item;
+
+	bubble_ready(b, item_g(g));	/* whoever has the turn may do so early */
+	item = pick_in(g->w, b, going_on);
+	if (item == item_g(g))
+		return;
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	switch_away(g, item, after_bubbled);
+}
+
+void bubble_step(const char *what, const void *pc)
+{
+	struct g *g = self();
+	struct bubble *b = bubble_current();
+
+	if (b && b->step && b->step(b, g, what, pc))
+		yield_in(g, b, true);
 }
 
 static void call(weft_entry_ *f, const intptr_t *a)
@@ -217,18 +285,32 @@ void goroutine_main(struct g *g)
 	next_on_this_stack(g);
 }
 
+__attribute__((noreturn)) static void end(struct g *g, uintptr_t item)
+{
+	switch_away(g, item, stack_put);
+	__builtin_unreachable();
+}
+
+__attribute__((noreturn)) static void end_in(struct g *g, struct bubble *b)
+{
+	switch_away(g, pick_in(g->w, b, false), after_bubbled_end);
+	__builtin_unreachable();
+}
+
 /* A goroutine that begins where another has just ended takes over its stack. */
 static void next_on_this_stack(struct g *g)
 {
 	for (;;) {
 		struct worker *w = g->w;
-		uintptr_t item = pick(w);
-		struct task *t = item_is_task(item);
+		uintptr_t item;
+		struct task *t;
 
-		if (SANITIZED || !t || t->class != g->class) {
-			switch_away(g, item, stack_put);
-			__builtin_unreachable();
-		}
+		if (unlikely(g->kind == KIND_BUBBLED))
+			end_in(g, g->bubble);
+		item = pick(w);
+		t = item_is_task(item);
+		if (SANITIZED || !t || t->class != g->class)
+			end(g, item);
 		bind(w, g, t);
 		w->stats.switches++;
 		call(g->f, g->words);
@@ -240,13 +322,14 @@ void weft_goexit(void)
 {
 	struct g *g = self();
 
-	if (g->kind != KIND_GOROUTINE)
+	if (!is_goroutine(g))
 		die("weft_goexit: not called by a goroutine");
 	san_goexit(g);
 	finish(g);
 	/* not here: the next one is to begin at the top of its stack */
-	switch_away(g, pick(g->w), stack_put);
-	__builtin_unreachable();
+	if (g->kind == KIND_BUBBLED)
+		end_in(g, g->bubble);
+	end(g, pick(g->w));
 }
 
 /* ---- park, yield ---- */
@@ -281,14 +364,19 @@ void sched_park(struct g *g, enum reason why, const void *object, const void *pc
 	g->object = object;
 	g->pc = pc;
 	g->since = atomic_load_explicit(&sched.coarse, memory_order_relaxed);
-	if (unlikely(g->kind != KIND_GOROUTINE)) {
+	if (likely(is_goroutine(g))) {
+		assert_always(stack_pointer() > (uintptr_t)g->stack_lo);
+		atomic_store_explicit(&g->status, G_WAITING, memory_order_relaxed);
+		if (likely(g->kind == KIND_GOROUTINE)) {
+			switch_away(g, pick(g->w), after_park);
+		} else {
+			g->since = g->bubble->now;
+			switch_away(g, pick_in(g->w, g->bubble, false), after_bubbled_park);
+		}
+	} else {
 		if (g->kind == KIND_SCHED)
 			die("the runtime waits in its own scheduler (%s)", reason_name(why));
 		park_thread(g);
-	} else {
-		assert_always(stack_pointer() > (uintptr_t)g->stack_lo);
-		atomic_store_explicit(&g->status, G_WAITING, memory_order_relaxed);
-		switch_away(g, pick(g->w), after_park);
 	}
 	g->reason = WAIT_NONE;
 	park_end(&g->park);
@@ -298,8 +386,14 @@ void weft_yield(void)
 {
 	struct g *g = self();
 
-	if (g->kind != KIND_GOROUTINE) {
-		sched_yield();
+	if (unlikely(g->kind != KIND_GOROUTINE)) {
+		if (g->kind == KIND_BUBBLED) {
+			if (g->bubble->step)
+				g->bubble->step(g->bubble, g, "yields", CALLER);
+			yield_in(g, g->bubble, false);
+		}
+		else
+			sched_yield();
 		return;
 	}
 	struct worker *w = g->w;
@@ -331,7 +425,7 @@ static int64_t next_id(struct worker *w)
 }
 
 void sched_spawn(weft_entry_ *f, const intptr_t words[6], const struct weft_site *site,
-    struct group *gr, size_t stack, weft_waitgroup *wg)
+    struct home home, weft_waitgroup *wg)
 {
 	struct worker *w = self()->w;
 	struct task *t;
@@ -342,23 +436,31 @@ void sched_spawn(weft_entry_ *f, const intptr_t words[6], const struct weft_site
 	t->f = f;
 	memcpy(t->words, words, sizeof t->words);
 	t->site = site;
-	t->group = gr;
+	t->group = home.group;
+	t->bubble = home.bubble;
 	t->wg = wg;
-	t->class = (uint8_t)(stack ? stack_class(stack) : 0);
+	t->class = (uint8_t)(home.stack ? stack_class(home.stack) : 0);
 	if (w)
 		w->stats.spawned++;
 	else
 		atomic_fetch_add(&sched.foreign_spawned, 1);
 	san_release(t);
 	/* relaxed: reports take it or leave it */
-	atomic_store_explicit(&t->id, next_id(w), memory_order_relaxed);
-	sched_queue(w, item_task(t));
+	atomic_store_explicit(&t->id, home.bubble ? ++home.bubble->ids : next_id(w),
+	    memory_order_relaxed);
+	if (unlikely(home.bubble))
+		bubble_ready(home.bubble, item_task(t));
+	else
+		sched_queue(w, item_task(t));
 }
 
 void weft_spawn_(weft_entry_ *f, const intptr_t words[6], const struct weft_site *site,
     size_t stack)
 {
-	sched_spawn(f, words, site, self()->group, stack, NULL);
+	STEP("starts a goroutine");
+	struct g *g = self();
+
+	sched_spawn(f, words, site, (struct home){ g->group, bubble_current(), stack }, NULL);
 }
 
 /* ---- from a worker's own stack ---- */

@@ -13,6 +13,7 @@
  */
 #include <stdlib.h>
 
+#include "bubble.h"
 #include "chan.h"
 #include "sanitize.h"
 #include "worker.h"
@@ -52,6 +53,8 @@ static uint64_t draw(struct g *g)
 {
 	static _Atomic uint64_t threads;	/* for plain threads: any spread will do */
 
+	if (g->kind == KIND_BUBBLED)
+		return rand_next(&g->bubble->rand);
 	if (g->w)
 		return rand_next(&g->w->rand);
 	return (atomic_fetch_add(&threads, 1) + 1) * UINT64_C(0x9e3779b97f4a7c15);

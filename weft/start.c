@@ -106,7 +106,8 @@ int weft_run(int (*fn)(int, char **), int argc, char **argv)
 	intptr_t words[6] = { (intptr_t)&first };
 	/* the first goroutine has the stack that main threads are used to */
 	sem_init(&first.done, 0, 0);
-	sched_spawn((weft_entry_ *)run_weft_main, words, &site, NULL, (size_t)1 << 20, NULL);
+	sched_spawn((weft_entry_ *)run_weft_main, words, &site,
+	    (struct home){ .stack = (size_t)1 << 20 }, NULL);
 	/* a semaphore, for sanitizers deliver signals in calls that they know */
 	while (sem_wait(&first.done))
 		;
@@ -123,7 +124,7 @@ static void each_goroutine(struct g *g, const struct task *t, void *arg)
 
 int64_t weft_goid(void)
 {
-	return self()->kind == KIND_GOROUTINE ? self()->id : 0;
+	return is_goroutine(self()) ? self()->id : 0;
 }
 
 int64_t weft_num_goroutine(void)

@@ -91,7 +91,7 @@ void weft_waitgroup_spawn_(weft_waitgroup *wg, weft_entry_ *f, const intptr_t wo
     const struct weft_site *site)
 {
 	weft_waitgroup_add(wg, 1);
-	sched_spawn(f, words, site, self()->group, 0, wg);
+	sched_spawn(f, words, site, (struct home){ self()->group, bubble_current(), 0 }, wg);
 }
 
 /* ---- once ---- */

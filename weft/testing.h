@@ -34,6 +34,7 @@ typedef struct weft_b weft_b;		/* a running benchmark */
 
 struct weft_test {
 	/* for TEST(name, .option = value) */
+	bool	bubble;			/* virtual time, see below             */
 	bool	parallel;		/* may run beside other parallel tests */
 	bool	leaks;			/* leaving things behind is allowed    */
 	int64_t	timeout;		/* real time, ns; 0: the -timeout flag */
@@ -70,6 +71,16 @@ bool	weft_short(void);		/* -short was given                           */
  * as (weft_run)(fn, argc, argv).)
  */
 #define weft_run(t, name, f, ...)	WEFT_RUN_(t, name, f, ##__VA_ARGS__)
+
+/*
+ * In a bubble goroutines run one at a time, and the clock stands still while any of
+ * them can run.  When none can, weft_settle returns; else the clock jumps to the next
+ * timer, so that waiting takes no time; when there is no timer the test has failed: it
+ * is deadlocked.  The clock begins at midnight, 2000-01-01 UTC, and stops with the
+ * test's own goroutine.  Goroutines and threads outside must leave the bubble's
+ * channels and locks alone.
+ */
+void	weft_settle(void);	/* until everyone else in the bubble waits */
 
 /* Inside a benchmark. */
 bool	weft_loop(weft_b *b);	/* timed: everything inside the while */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bubble.h"
 #include "chan.h"
 #include "futex.h"
 #include "sanitize.h"
@@ -27,11 +28,15 @@ int64_t clock_now(void)
 
 int64_t weft_now(void)
 {
-	return clock_now();
+	struct bubble *b = bubble_current();
+
+	return b ? b->now : clock_now();
 }
 
 int64_t timer_bucket(int64_t now, int64_t when)
 {
+	if (bubble_current())
+		return when;		/* nobody has to wake up for it */
 	int64_t left = when - now;
 	int64_t grain = left < WEFT_MS ? WEFT_US : left < 10 * WEFT_MS ?
 	    100 * WEFT_US : WEFT_MS;
@@ -42,59 +47,62 @@ int64_t timer_bucket(int64_t now, int64_t when)
 }
 
 /* Under the lock. */
-static void publish(struct worker *w)
+static void publish(struct timers *in)
 {
 	/* seq_cst: a worker about to sleep in the netpoller sees this, or we see
 	   when it means to wake */
-	atomic_store(&w->timer_next, w->timers.n ? w->timers.at[0].key : INT64_MAX);
+	atomic_store(&in->next, in->heap.n ? in->heap.at[0].key : INT64_MAX);
 }
 
-static struct worker *home(void)
+static struct timers *home(void)
 {
-	struct worker *w = self()->w;
+	struct g *g = self();
 
-	if (w)
-		return w;
+	if (g->kind == KIND_BUBBLED)
+		return &g->bubble->timers;
+	if (g->w)
+		return &g->w->timers;
 	sched_die_unless_running("timer");
-	return sched.worker[0];
+	return &sched.worker[0]->timers;
 }
 
 void timer_add(struct timer *t, int64_t when)
 {
-	struct worker *w = home();
+	struct timers *in = home();
 	bool first;
 
-	lock(&w->timer_lock);
-	t->w = w;
+	lock(&in->lock);
+	t->in = in;
 	t->when = when;
 	san_ignore_begin();
-	heap_push(&w->timers, &t->heap, when);
+	heap_push(&in->heap, &t->heap, when);
 	san_ignore_end();
-	first = w->timers.at[0].node == &t->heap;
+	first = in->heap.at[0].node == &t->heap;
 	if (first)
-		publish(w);
-	unlock(&w->timer_lock);
-	if (first && when < atomic_load(&sched.poll_until) && atomic_load(&sched.pollster))
+		publish(in);
+	unlock(&in->lock);
+	if (first && !in->bubble && when < atomic_load(&sched.poll_until) &&
+	    atomic_load(&sched.pollster))
 		poll_kick();
 }
 
 bool timer_del(struct timer *t)
 {
-	struct worker *w = t->w;
+	struct timers *in = t->in;
 	bool there;
 
-	if (!w)
+	if (!in)
 		return false;
-	lock(&w->timer_lock);
+	lock(&in->lock);
 	there = t->heap.place;
 	if (there) {
 		bool first = t->heap.place == 1;
 
-		heap_remove(&w->timers, &t->heap);
+		heap_remove(&in->heap, &t->heap);
 		if (first)
-			publish(w);
+			publish(in);
 	}
-	unlock(&w->timer_lock);
+	unlock(&in->lock);
 	return there;
 }
 
@@ -104,33 +112,33 @@ bool timer_del(struct timer *t)
  */
 enum { BURST = 128 };
 
-bool timer_run(struct worker *w, int64_t now)
+bool timer_run(struct timers *in, int64_t now)
 {
 	int ran = 0;
 
-	if (!trylock(&w->timer_lock))
+	if (!trylock(&in->lock))
 		return false;		/* somebody is at it */
-	while (w->timers.n && w->timers.at[0].key <= now && ran < BURST) {
-		struct timer *t = container_of(w->timers.at[0].node, struct timer, heap);
+	while (in->heap.n && in->heap.at[0].key <= now && ran < BURST) {
+		struct timer *t = container_of(in->heap.at[0].node, struct timer, heap);
 		int64_t again;
 
 		/* before it leaves the heap: pairs with the acquires in timer_armed */
 		atomic_store_explicit(&t->firing, true, memory_order_relaxed);
 		atomic_thread_fence(memory_order_release);
-		heap_remove(&w->timers, &t->heap);
-		if (w->timers.n)	/* likely to be next, and cold */
-			__builtin_prefetch(w->timers.at[0].node, 1);
+		heap_remove(&in->heap, &t->heap);
+		if (in->heap.n)		/* likely to be next, and cold */
+			__builtin_prefetch(in->heap.at[0].node, 1);
 		again = t->fire(t, now);
 		if (again) {
 			t->when = again;
-			heap_push(&w->timers, &t->heap, again);
+			heap_push(&in->heap, &t->heap, again);
 		}
 		atomic_store_explicit(&t->firing, false, memory_order_release);
-		w->stats.timers++;
 		ran++;
 	}
-	publish(w);
-	unlock(&w->timer_lock);
+	publish(in);
+	unlock(&in->lock);
+	self()->w->stats.timers += ran;
 	return ran > 0;
 }
 
@@ -159,7 +167,7 @@ void timer_arm_g(struct g *g, uint32_t gen, int64_t when)
 	}
 	g->timer.fire = fire_g;
 	g->timer_gen = gen;
-	timer_add(&g->timer, timer_bucket(clock_now(), when));
+	timer_add(&g->timer, timer_bucket(weft_now(), when));
 }
 
 void timer_disarm_g(struct g *g)
@@ -190,7 +198,7 @@ void weft_sleep(int64_t ns)
 			;
 		return;
 	}
-	timer_arm_g(g, park_begin(&g->park), deadline_after(clock_now(), ns));
+	timer_arm_g(g, park_begin(&g->park), deadline_after(weft_now(), ns));
 	sched_park(g, WAIT_SLEEP, NULL, CALLER);
 }
 
@@ -232,7 +240,7 @@ static int64_t fire_timer(struct timer *t, int64_t now)
 		static const struct weft_site site = { "weft_after", "timer.c", 0 };
 
 		sched_spawn((weft_entry_ *)wt->f, (intptr_t[6]){ (intptr_t)wt->arg }, &site,
-		    wt->group, 0, NULL);
+		    (struct home){ wt->group, t->in->bubble, 0 }, NULL);
 		return 0;
 	}
 	lock(&c->lock);
@@ -266,7 +274,7 @@ static weft_chan(int64_t) tick_chan(void)
 
 static void start(weft_timer *t, int64_t ns)
 {
-	int64_t now = clock_now();
+	int64_t now = weft_now();
 	int64_t when = deadline_after(now, ns);
 
 	san_release(t);

@@ -185,7 +185,7 @@ size_t unwind_parked(struct g *g, void **pcs, size_t max)
 	struct trace t = { .pcs = pcs, .max = max, .sleep = sleep_word(g) };
 	uintptr_t sp = (uintptr_t)g->sp;
 
-	if (!t.sleep || g->kind != KIND_GOROUTINE || sp % sizeof sp ||
+	if (!t.sleep || !is_goroutine(g) || sp % sizeof sp ||
 	    sp < (uintptr_t)g->stack_lo || sp > (uintptr_t)g - SAVED)
 		return 0;
 	if (signs_addresses())

@@ -21,6 +21,14 @@ enum { MAX_WORKERS = 1024, KEEP_STACKS = 64, TICK = 61,
 enum { WORKER_STALE_NS = 5000 };
 struct worker_seen { uintptr_t next; uint32_t tick; int64_t since; };
 
+/* Timers that one clock fires: a worker's, or a bubble's. */
+struct timers {
+	_Atomic unsigned  lock;
+	struct heap	  heap;		/* under lock */
+	_Atomic int64_t	  next;		/* the earliest, INT64_MAX: none */
+	struct bubble	 *bubble;	/* whose clock it is; NULL: the real one */
+};
+
 struct worker {
 	struct runq	  q;
 	/* the item to run next; thieves take it by CAS once it is stale */
@@ -39,9 +47,7 @@ struct worker {
 	int64_t		  next_id, last_id;	/* goroutine numbers in stock */
 	int64_t		  polled;	/* when own descriptors were last looked at */
 
-	_Atomic unsigned  timer_lock __attribute__((aligned(64)));
-	struct heap	  timers;	/* under timer_lock */
-	_Atomic int64_t	  timer_next;	/* the earliest, INT64_MAX: none */
+	struct timers	  timers __attribute__((aligned(64)));
 	int		  epfd;
 
 	/* read locks held, see readers.h; mostly taken and left by goroutines here */
@@ -67,6 +73,7 @@ struct worker {
 
 struct sched {
 	int		  procs;
+	_Atomic int	  explored;	/* bubbles whose steps are asked about */
 	_Atomic int64_t	  coarse __attribute__((aligned(64))); /* the time, 10 ms old at most */
 	int		  root;		/* epoll of all workers' epolls and of kick */
 	int		  kick;		/* eventfd that wakes the pollster */
@@ -95,8 +102,6 @@ struct sched {
 };
 extern struct sched sched;
 
-int64_t	clock_now(void);
-
 /* stack.c */
 void	stack_init(void);
 struct g *stack_get(struct worker *w, unsigned class);
@@ -121,7 +126,7 @@ void	task_each(void (*f)(struct task *, void *), void *arg);
 /* timer.c */
 void	timer_add(struct timer *t, int64_t when);
 bool	timer_del(struct timer *t);	/* true: it had not fired */
-bool	timer_run(struct worker *w, int64_t now);	/* fires what is due in w's heap, or much of it */
+bool	timer_run(struct timers *in, int64_t now);	/* fires what is due, or much of it */
 int64_t	timer_bucket(int64_t now, int64_t when);
 int64_t	deadline_after(int64_t now, int64_t ns);	/* INT64_MAX if that is too far */
 
@@ -166,5 +171,9 @@ static inline bool worker_is_blocked(struct worker *w)
 
 static inline uintptr_t item_g(struct g *g) { return (uintptr_t)g; }
 static inline uintptr_t item_task(struct task *t) { return (uintptr_t)t | 1; }
+static inline struct task *item_is_task(uintptr_t item)
+{
+	return item & 1 ? (struct task *)(item - 1) : NULL;
+}
 
 #endif

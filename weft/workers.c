@@ -24,7 +24,7 @@ static struct worker *worker_new(int index)
 	w->sched.kind = KIND_SCHED;
 	w->sched.w = w;
 	w->running = &w->sched;
-	atomic_store(&w->timer_next, INT64_MAX);
+	atomic_store(&w->timers.next, INT64_MAX);
 	w->seen = xcalloc(MAX_WORKERS, sizeof *w->seen);
 	rand_seed(&w->rand, rand_entropy());
 	return w;

@@ -25,7 +25,7 @@ normal()
 	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
 	    -e '/goroutine N \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
 	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
-		/(checks|leaks|stuck)\.c:/!d
+		/(bubbles|checks|explored|leaks|stuck)\.c:/!d
 	    }'
 }
 

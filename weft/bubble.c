@@ -1,0 +1,158 @@
+/*
+ * bubble.c - passing the turn, and moving the clock; see bubble.h
+ *
+ * Items come in from goroutines of the bubble, from its timers, and, which its owner
+ * should avoid since nothing orders it, from outside: hence the lock.
+ */
+#include "bubble.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue.h"
+#include "sanitize.h"
+
+/* Midnight, the first of January 2000, as in Go; a day on which little depends. */
+static const int64_t EPOCH = INT64_C(946684800) * WEFT_SECOND;
+
+void bubble_init(struct bubble *b, uint64_t seed)
+{
+	memset(b, 0, sizeof *b);
+	b->now = EPOCH;
+	b->timers.bubble = b;
+	atomic_store(&b->timers.next, INT64_MAX);
+	rand_seed(&b->rand, seed);
+}
+
+void bubble_finish(struct bubble *b)
+{
+	san_ignore_begin();
+	free(b->ready);
+	free(b->timers.heap.at);
+	san_ignore_end();
+}
+
+bool bubble_busy(struct bubble *b)
+{
+	bool busy;
+
+	lock(&b->lock);
+	busy = b->busy;
+	unlock(&b->lock);
+	return busy;
+}
+
+struct candidate bubble_candidate(const struct bubble *b, size_t i)
+{
+	struct task *t = item_is_task(b->ready[i]);
+
+	if (t)
+		return (struct candidate){ atomic_load(&t->id), NULL };
+	struct g *g = (struct g *)b->ready[i];
+	return (struct candidate){ g->id, g };
+}
+
+/* Under the lock; n is not 0. */
+static uintptr_t take(struct bubble *b, bool going_on)
+{
+	size_t i = b->choose && b->n > 1 ? b->choose(b, b->n, going_on) : 0;
+	uintptr_t item = b->ready[i];
+
+	b->n--;
+	san_ignore_begin();
+	memmove(b->ready + i, b->ready + i + 1, (b->n - i) * sizeof *b->ready);
+	san_ignore_end();
+	return item;
+}
+
+uintptr_t bubble_take(struct bubble *b, bool going_on)
+{
+	uintptr_t item;
+
+	lock(&b->lock);
+	item = b->n ? take(b, going_on) : 0;
+	unlock(&b->lock);
+	return item;
+}
+
+void bubble_ready(struct bubble *b, uintptr_t item)
+{
+	uintptr_t first = 0;
+
+	lock(&b->lock);
+	if (b->n == b->room) {
+		san_ignore_begin();
+		b->room = b->room ? 2 * b->room : 16;
+		b->ready = xrealloc(b->ready, b->room * sizeof *b->ready);
+		san_ignore_end();
+	}
+	b->ready[b->n++] = item;
+	if (!b->busy) {
+		b->busy = true;
+		first = take(b, false);
+	}
+	unlock(&b->lock);
+	if (first)
+		sched_queue(self()->w, first);
+}
+
+/* Nobody is ready.  True: now somebody may be. */
+static bool move(struct bubble *b)
+{
+	struct node *n = waitq_pop(&b->settlers);
+	int64_t next = atomic_load(&b->timers.next);
+
+	if (n) {
+		waitq_wake(n);
+		return true;
+	}
+	if (b->over || next == INT64_MAX)
+		return false;
+	if (b->now < next)
+		b->now = next;
+	timer_run(&b->timers, b->now);
+	return true;
+}
+
+void bubble_pass(struct bubble *b)
+{
+	uintptr_t item = b->chosen;
+	bool told = false;
+
+	b->chosen = 0;
+	if (item) {
+		sched_queue(self()->w, item);
+		return;
+	}
+	for (;;) {
+		lock(&b->lock);
+		if (b->n)
+			break;
+		unlock(&b->lock);
+		if (move(b))
+			continue;
+		if (b->stuck && !told)
+			b->stuck(b);	/* it may wake somebody */
+		told = true;
+		lock(&b->lock);
+		if (b->n)
+			break;
+		b->busy = false;
+		unlock(&b->lock);	/* the last touch: the owner may free it now */
+		return;
+	}
+	item = take(b, false);
+	unlock(&b->lock);
+	sched_queue(self()->w, item);
+}
+
+void bubble_settle(const void *pc)
+{
+	struct g *g = self();
+	struct node n = { .g = g };
+
+	park_begin(&g->park);
+	waitq_push(&g->bubble->settlers, &n);
+	sched_park(g, WAIT_SETTLE, NULL, pc);
+	san_acquire(g->bubble);		/* pairs with the release in pick_in */
+}

@@ -1,0 +1,63 @@
+/*
+ * bubble.h - private: goroutines that run one at a time and have a clock of their own
+ *
+ * A test in virtual time, or under a chosen schedule, is a bubble: its goroutines
+ * never run at once, and its clock moves only when none of them can run.  So what
+ * happens in it depends on nothing but the choices of who runs next, and those can be
+ * made, recorded and repeated by whoever owns the bubble.
+ *
+ * One goroutine at a time has the turn: it runs, or waits in a worker's queue to run.
+ * The others that could are in ready.  Who stops running passes the turn on; when
+ * nobody is ready, the clock jumps to the next timer; when there is none, the bubble
+ * is stuck, and its owner is told.
+ */
+#ifndef WEFT_BUBBLE_H
+#define WEFT_BUBBLE_H
+
+#include "worker.h"
+
+/* Who could run next: a goroutine, or a task, whose g is NULL. */
+struct candidate { int64_t id; struct g *g; };
+
+struct bubble {
+	_Atomic unsigned  lock;		/* protects busy, ready, n, room */
+	bool		  busy;		/* somebody has the turn */
+	uintptr_t	 *ready;	/* items, the oldest first */
+	size_t		  n, room;
+	/* the rest belongs to who has the turn */
+	struct timers	  timers;
+	int64_t		  now;
+	int64_t		  ids;		/* goroutines so far */
+	uintptr_t	  chosen;	/* has the turn once the worker has looked around, or 0 */
+	struct waitq	  settlers;	/* wait until nobody else can run */
+	struct rand	  rand;		/* for what the runtime draws: select */
+	bool		  over;		/* its test has ended: the clock stands still */
+	/* the owner's, set before anything runs in it */
+	void		 *data;
+	/* True: it could run, wants to do what at pc, and the owner may let others go first. */
+	bool		(*step)(struct bubble *b, struct g *g, const char *what, const void *pc);
+	/* Which of n candidates runs next; the last one runs now if going_on. */
+	size_t		(*choose)(struct bubble *b, size_t n, bool going_on);	/* n > 1 */
+	/* On a scheduler's stack: nothing can run, and nothing is timed. */
+	void		(*stuck)(struct bubble *b);
+};
+
+void	bubble_init(struct bubble *b, uint64_t seed);
+bool	bubble_busy(struct bubble *b);		/* false: nothing of it runs or is about to */
+void	bubble_finish(struct bubble *b);	/* not busy, and nobody will wake any of it */
+struct candidate bubble_candidate(const struct bubble *b, size_t i);
+
+/* sched.c's side. */
+void	bubble_ready(struct bubble *b, uintptr_t item);
+uintptr_t bubble_take(struct bubble *b, bool going_on);	/* the next, 0: nobody is ready */
+void	bubble_pass(struct bubble *b);	/* on a scheduler's stack: gives the turn to someone */
+void	bubble_settle(const void *pc);
+
+/*
+ * Before what others may see: in an explored bubble somebody else may run first.
+ * Outside of one this is a load and a branch.
+ */
+void	bubble_step(const char *what, const void *pc);
+#define STEP(what) do { if (unlikely(sched.explored)) bubble_step(what, CALLER); } while (0)
+
+#endif
