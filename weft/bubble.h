@@ -55,9 +55,13 @@ void	bubble_settle(const void *pc);
 
 /*
  * Before what others may see: in an explored bubble somebody else may run first.
- * Outside of one this is a load and a branch.
+ * Elsewhere this is a load and a branch.  Not with a lock of the runtime's held.
  */
 void	bubble_step(const char *what, const void *pc);
-#define STEP(what) do { if (unlikely(sched.explored)) bubble_step(what, CALLER); } while (0)
+#define STEP_AT(what, pc) do {						\
+	if (unlikely(atomic_load_explicit(&sched.explored, memory_order_relaxed))) \
+		bubble_step(what, pc);					\
+} while (0)
+#define STEP(what) STEP_AT(what, CALLER)
 
 #endif

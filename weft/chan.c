@@ -11,6 +11,7 @@
  * It is copied after the channel is unlocked: a popped waiter belongs to us until
  * it is woken, and the channel may be gone as soon as it is.
  */
+#include "bubble.h"
 #include "chan.h"
 
 #include <stdlib.h>
@@ -303,6 +304,7 @@ void weft_chan_send_(struct weft_chan *c, const void *v)
 {
 	if (unlikely(!c))
 		wait_forever("weft_send", CALLER);
+	STEP("sends");
 	lock_live(c, "weft_send");
 	if (c->count < c->cap && waitq_empty(&c->recvq) && !c->closed && is_word(c)) {
 		put(c, v);
@@ -316,6 +318,7 @@ bool weft_chan_recv_(struct weft_chan *c, void *v)
 {
 	if (unlikely(!c))
 		wait_forever("weft_recv", CALLER);
+	STEP("receives");
 	lock_live(c, "weft_recv");
 	if (c->count && waitq_empty(&c->sendq) && is_word(c)) {
 		take(c, v);
@@ -368,6 +371,7 @@ void weft_chan_close_(struct weft_chan *c)
 	if (!c)
 		die("weft_close: the channel is NULL");
 	check_live(c, "weft_close");
+	STEP("closes");
 	if (!chan_close(c))
 		die("close of closed channel %p", (void *)c);
 }
@@ -377,6 +381,7 @@ size_t weft_chan_len_(struct weft_chan *c)
 	if (!c)
 		return 0;
 	check_kept(c, "weft_len");
+	STEP("asks the length");
 	return atomic_load_explicit(&c->count, memory_order_relaxed);
 }
 

@@ -252,6 +252,7 @@ void weft_cancel_cause(weft_ctx *ctx, int cause)
 		die("weft_cancel: the context is NULL");
 	if (!live(ctx))
 		die("weft_cancel: the background cannot be cancelled");
+	STEP("cancels");
 	if (ctx->timer.in)
 		timer_del(&ctx->timer);
 	cancel(ctx, -ECANCELED, cause ? cause : -ECANCELED);
@@ -268,6 +269,7 @@ int weft_err(weft_ctx *ctx)
 
 	if (!ctx)
 		return 0;
+	STEP("looks at a context");
 	/* acquire: pairs with the release in cancel_one */
 	err = atomic_load_explicit(&ctx->err, memory_order_acquire);
 	if (err)

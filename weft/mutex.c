@@ -12,6 +12,7 @@
  * does to it is the change of state, or the unlock before a sleeper, who keeps it
  * alive, is woken.
  */
+#include "bubble.h"
 #include "chan.h"
 #include "sanitize.h"
 #include "worker.h"
@@ -120,6 +121,7 @@ __attribute__((noinline)) static int lock_slow_path(weft_ctx *ctx, weft_mutex *m
 
 void mutex_lock(weft_mutex *m, const void *pc)
 {
+	STEP_AT("locks", pc);
 	if (likely(mutex_try(m)))
 		own(m);
 	else
@@ -128,6 +130,7 @@ void mutex_lock(weft_mutex *m, const void *pc)
 
 void weft_mutex_lock(weft_mutex *m)
 {
+	STEP("locks");
 	if (likely(mutex_try(m)))
 		own(m);
 	else
@@ -136,6 +139,7 @@ void weft_mutex_lock(weft_mutex *m)
 
 int weft_mutex_lock_ctx(weft_ctx *ctx, weft_mutex *m)
 {
+	STEP("locks");
 	if (unlikely(!mutex_try(m)))
 		return lock_slow_path(ctx, m, CALLER);
 	own(m);
@@ -144,6 +148,7 @@ int weft_mutex_lock_ctx(weft_ctx *ctx, weft_mutex *m)
 
 bool weft_mutex_trylock(weft_mutex *m)
 {
+	STEP("tries to lock");
 	if (!mutex_try(m))
 		return false;
 	own(m);
@@ -187,6 +192,7 @@ void weft_mutex_unlock(weft_mutex *m)
 {
 	unsigned s = locked(m);
 
+	STEP("unlocks");
 	san_release(m);
 	if (unlikely(!atomic_compare_exchange_strong_explicit(STATE(m), &s, 0,
 	    memory_order_release, memory_order_relaxed)))

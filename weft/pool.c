@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bubble.h"
 #include "sanitize.h"
 #include "sync.h"
 #include "worker.h"
@@ -45,6 +46,7 @@ static struct shelf *shelf(weft_pool *p)
 
 void *weft_pool_get(weft_pool *p)
 {
+	STEP("gets from a pool");
 	struct shelf *s = shelf(p);
 	void *x = NULL;
 
@@ -61,6 +63,7 @@ void *weft_pool_get(weft_pool *p)
 
 void weft_pool_put(weft_pool *p, void *x)
 {
+	STEP("puts into a pool");
 	struct shelf *s = shelf(p);
 	bool kept;
 

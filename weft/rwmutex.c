@@ -9,6 +9,7 @@
  *
  * Like a mutex it may be freed by whoever sees that it is free (mutex.c).
  */
+#include "bubble.h"
 #include "chan.h"
 #include "readers.h"
 #include "sanitize.h"
@@ -199,6 +200,7 @@ void weft_rwmutex_rlock(weft_rwmutex *m)
 {
 	unsigned s = atomic_load_explicit(STATE(m), memory_order_relaxed);
 
+	STEP("locks to read");
 	if (unlikely(s & BIASED))
 		rw_rlock(NULL, m, CALLER);
 	else if (unlikely(!rw_count(m)))
@@ -209,6 +211,7 @@ void weft_rwmutex_rlock(weft_rwmutex *m)
 
 int weft_rwmutex_rlock_ctx(weft_ctx *ctx, weft_rwmutex *m)
 {
+	STEP("locks to read");
 	return rw_rlock(ctx, m, CALLER);
 }
 
@@ -222,16 +225,19 @@ static int rw_wlock(weft_ctx *ctx, weft_rwmutex *m, const void *pc)
 
 void weft_rwmutex_lock(weft_rwmutex *m)
 {
+	STEP("locks to write");
 	rw_wlock(NULL, m, CALLER);
 }
 
 int weft_rwmutex_lock_ctx(weft_ctx *ctx, weft_rwmutex *m)
 {
+	STEP("locks to write");
 	return rw_wlock(ctx, m, CALLER);
 }
 
 bool weft_rwmutex_tryrlock(weft_rwmutex *m)
 {
+	STEP("tries to lock to read");
 	if (!rw_try(m, false))
 		return false;
 	rw_own(m, false);
@@ -240,6 +246,7 @@ bool weft_rwmutex_tryrlock(weft_rwmutex *m)
 
 bool weft_rwmutex_trylock(weft_rwmutex *m)
 {
+	STEP("tries to lock to write");
 	if (atomic_load_explicit(STATE(m), memory_order_relaxed) & BIASED) {
 		struct node *woken;
 
@@ -313,6 +320,7 @@ __attribute__((noinline)) static void rw_leave_biased(weft_rwmutex *m)
 
 void weft_rwmutex_runlock(weft_rwmutex *m)
 {
+	STEP("unlocks after reading");
 	san_release(&m->self);
 	if (unlikely(atomic_load_explicit(STATE(m), memory_order_relaxed) & BIASED))
 		rw_leave_biased(m);
@@ -322,6 +330,7 @@ void weft_rwmutex_runlock(weft_rwmutex *m)
 
 void weft_rwmutex_unlock(weft_rwmutex *m)
 {
+	STEP("unlocks after writing");
 	san_release(m);
 	m->self = NULL;
 	rw_release(m, WRITER, "weft_rwmutex_unlock");

@@ -232,6 +232,7 @@ int weft_select_(struct weft_case *k, size_t n, bool wait)
 
 	if (n > MAX_CASES)
 		die("weft_select: %zu cases, %d are the most", n, MAX_CASES);
+	STEP(wait ? "selects" : "polls");
 	got = poll_cases(self(), k, n);
 	if (got >= 0 || !wait)
 		return got;

@@ -8,6 +8,7 @@
  */
 #include "sync.h"
 
+#include "bubble.h"
 #include "chan.h"
 #include "sanitize.h"
 #include "worker.h"
@@ -51,6 +52,7 @@ void weft_waitgroup_add(weft_waitgroup *wg, int n)
 
 void weft_waitgroup_done(weft_waitgroup *wg)
 {
+	STEP("is done");
 	weft_waitgroup_add(wg, -1);
 }
 
@@ -79,17 +81,20 @@ static int wg_wait(weft_ctx *ctx, weft_waitgroup *wg, const void *pc)
 
 void weft_waitgroup_wait(weft_waitgroup *wg)
 {
+	STEP("waits for a group");
 	wg_wait(NULL, wg, CALLER);
 }
 
 int weft_waitgroup_wait_ctx(weft_ctx *ctx, weft_waitgroup *wg)
 {
+	STEP("waits for a group");
 	return wg_wait(ctx, wg, CALLER);
 }
 
 void weft_waitgroup_spawn_(weft_waitgroup *wg, weft_entry_ *f, const intptr_t words[6],
     const struct weft_site *site)
 {
+	STEP("starts a goroutine");
 	weft_waitgroup_add(wg, 1);
 	sched_spawn(f, words, site, (struct home){ self()->group, bubble_current(), 0 }, wg);
 }
@@ -98,6 +103,7 @@ void weft_waitgroup_spawn_(weft_waitgroup *wg, weft_entry_ *f, const intptr_t wo
 
 void weft_once_do(weft_once *once, void (*f)(void))
 {
+	STEP("does once");
 	/* acquire: pairs with the release below */
 	if (!atomic_load_explicit(ATOMIC(&once->done), memory_order_acquire)) {
 		mutex_lock(&once->m, CALLER);
@@ -119,6 +125,7 @@ static int cond_wait(weft_ctx *ctx, weft_cond *c, weft_mutex *m, const void *pc)
 	struct node n;
 	int err;
 
+	STEP_AT("waits for a condition", pc);
 	if (ctx && !weft_done_(ctx))
 		ctx = NULL;
 	lock(ATOMIC(&c->lock));
@@ -144,6 +151,7 @@ void weft_cond_signal(weft_cond *c)
 {
 	struct node *n;
 
+	STEP("signals");
 	lock(ATOMIC(&c->lock));
 	n = waitq_pop(&c->waiters);
 	unlock(ATOMIC(&c->lock));
@@ -155,6 +163,7 @@ void weft_cond_broadcast(weft_cond *c)
 {
 	struct node *all;
 
+	STEP("broadcasts");
 	lock(ATOMIC(&c->lock));
 	all = waitq_pop_all(&c->waiters);
 	unlock(ATOMIC(&c->lock));

@@ -349,11 +349,13 @@ weft_chan(int64_t) weft_timer_chan(weft_timer *t)
 
 bool weft_timer_stop(weft_timer *t)
 {
+	STEP("stops a timer");
 	return timer_stop(t);
 }
 
 bool weft_timer_reset(weft_timer *t, int64_t ns)
 {
+	STEP("resets a timer");
 	return timer_reset(t, ns);
 }
 
