@@ -19,8 +19,8 @@
 
 /*
  * state is twice the count, plus one since somebody has waited; only the wake at
- * zero clears that, so that whoever sees zero alone knows that nobody will touch
- * the group any more.
+ * zero clears that, with the lock held, so that whoever sees zero alone and then the lock
+ * free knows that nobody will touch the group any more.
  */
 enum { WG_WAITED = 1, WG_ONE = 2 };
 
@@ -29,9 +29,9 @@ static void wg_wake_all(weft_waitgroup *wg)
 	struct node *all;
 
 	lock(ATOMIC(&wg->lock));
-	atomic_fetch_and(ATOMIC(&wg->count), ~(unsigned)WG_WAITED);
 	all = waitq_pop_all(&wg->waiters);
-	unlock(ATOMIC(&wg->lock));
+	atomic_fetch_and(ATOMIC(&wg->count), ~(unsigned)WG_WAITED);
+	unlock(ATOMIC(&wg->lock));	/* the last touch: see wg_wait */
 	waitq_wake_all(all);
 }
 
@@ -73,6 +73,9 @@ static int wg_wait(weft_ctx *ctx, weft_waitgroup *wg, const void *pc)
 		else
 			err = waitq_wait(&wg->waiters, ATOMIC(&wg->lock), ctx,
 			    WAIT_GROUP, wg, pc);
+	} else if (atomic_load_explicit(ATOMIC(&wg->lock), memory_order_acquire)) {
+		lock(ATOMIC(&wg->lock));	/* whoever brought it to zero lets go of it */
+		unlock(ATOMIC(&wg->lock));
 	}
 	if (!err)
 		san_acquire(wg);
