@@ -12,7 +12,7 @@
 #include "harness.h"
 
 enum type { F_BOOL, F_TEXT, F_COUNT, F_DURATION, F_VERBOSE, F_SHUFFLE, F_BENCHTIME, F_CPU,
-	F_HELP, F_IGNORE };
+	F_HELP, F_IGNORE, F_SEED, F_STRATEGY };
 
 static const struct flag {
 	const char	*name;
@@ -27,6 +27,10 @@ static const struct flag {
 	{ "count", F_COUNT, &harness.opt.count, "n", "run everything n times (default 1)" },
 	{ "cpu", F_CPU, NULL, "n",
 	    "must be how many run at the same time; set WEFT_PROCS=n instead" },
+	{ "depth", F_COUNT, &harness.opt.depth, "n",
+	    "explore with PCT, for bugs that take n ordered events (2 to 15)" },
+	{ "explore", F_COUNT, &harness.opt.explore, "n",
+	    "run each test under n schedules, in virtual time" },
 	{ "failfast", F_BOOL, &harness.opt.failfast, "",
 	    "start no test after the first failure" },
 	{ "help", F_HELP, NULL, "", "print this" },
@@ -38,12 +42,22 @@ static const struct flag {
 	{ "parallel", F_COUNT, &harness.opt.parallel, "n",
 	    "parallel tests at a time (default: WEFT_PROCS)" },
 	{ "paniconexit0", F_IGNORE, NULL, NULL, NULL },	/* always on here */
+	{ "replay", F_TEXT, &harness.opt.replay, "file",
+	    "run the test of a .schedule file, exactly as the file says" },
 	{ "run", F_TEXT, &harness.opt.run, "regexp",
 	    "run the tests that match; a/b: sub-tests b of a" },
+	{ "seed", F_SEED, NULL, "n",
+	    "explore from schedule n on; a number that a report gave: that schedule alone" },
 	{ "short", F_BOOL, &harness.opt.short_, "", "let long tests do less" },
+	{ "shrink", F_BOOL, &harness.opt.shrink, "",
+	    "take longer to find a shorter schedule that fails" },
 	{ "shuffle", F_SHUFFLE, NULL, "off|on|n",
 	    "run in random order; n: the one with this seed" },
 	{ "skip", F_TEXT, &harness.opt.skip, "regexp", "do not run the tests that match" },
+	{ "strategy", F_STRATEGY, NULL, "random|pct|chaos|all",
+	    "how to explore (default all)" },
+	{ "stress", F_DURATION, &harness.opt.stress, "d",
+	    "repeat each test for d, with new schedules, until it fails" },
 	{ "timeout", F_DURATION, &harness.opt.timeout, "d",
 	    "stop everything after d; 0: never (default 10m)" },
 	{ "v", F_VERBOSE, NULL, "", "print the name and the log of every test" },
@@ -211,6 +225,27 @@ static bool set_benchtime(const char *s)
 	return ok;
 }
 
+static bool set_seed(const char *s)
+{
+	char *end;
+
+	harness.opt.schedule_seed = strtoull(s, &end, 0);
+	harness.opt.seeded = true;
+	return isdigit((unsigned char)*s) && !*end;
+}
+
+static bool set_strategy(const char *s)
+{
+	static const char *const names[] = { "all", "random", "pct", "chaos" };
+
+	for (int i = 0; i < 4; i++)
+		if (strcmp(s, names[i]) == 0) {
+			harness.opt.strategy = i;
+			return true;
+		}
+	return false;
+}
+
 static bool set(const struct flag *f, const char *s)
 {
 	switch (f->type) {
@@ -225,6 +260,10 @@ static bool set(const struct flag *f, const char *s)
 		return set_benchtime(s);
 	case F_SHUFFLE:
 		return set_shuffle(s);
+	case F_SEED:
+		return set_seed(s);
+	case F_STRATEGY:
+		return set_strategy(s);
 	case F_BOOL:
 		return set_bool(f->to, s);
 	case F_VERBOSE:

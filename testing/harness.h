@@ -46,6 +46,11 @@ struct weft_t {
 	const struct weft_test *test;	/* as declared; the top's           */
 	struct weft_site site;		/* for reports on its goroutine     */
 	struct bubble	*bubble;	/* that it runs in, or NULL         */
+	struct schedule	*schedule;	/* it runs under, or NULL           */
+	weft_t		*shell;		/* that is reported in its place, or NULL */
+	_Atomic uint64_t seed;		/* a shell's: of the schedule that runs */
+	struct sometimes *sometimes;	/* a top test's; under harness.lock */
+	bool		 gone;		/* nothing is left of it            */
 	char		*name;		/* with its parents'                */
 	weft_entry_	*f;
 	intptr_t	 words[6];
@@ -64,12 +69,24 @@ struct weft_t {
 	char		*tempdir;
 };
 
+struct sometimes {
+	struct sometimes *next;
+	const char	*what, *file;
+	int		 line;
+	bool		 seen;
+};
+
 struct options {
 	const char	*run, *skip, *bench, *list;	/* NULL: not given */
 	bool		 verbose, marks, json, failfast, short_, benchmem, shuffle;
 	uint64_t	 seed;
 	int64_t		 count, parallel, timeout;
 	int64_t		 benchtime, benchloops;		/* loops: 0, go by the time */
+	int64_t		 explore, depth, stress;
+	int		 strategy;
+	bool		 seeded, shrink;		/* seeded: schedule_seed is given */
+	uint64_t	 schedule_seed;
+	const char	*replay;
 };
 
 extern struct harness {
@@ -107,6 +124,14 @@ void	test_free(weft_t *t);
 bool	test_move(weft_t *t, int state);	/* false: somebody did */
 void	test_end(weft_t *t) __attribute__((noreturn));	/* on its own goroutine */
 bool	test_is_leaf(const weft_t *t);	/* runs, and waits for no sub-test; under harness.lock */
+
+void	test_run_quietly(weft_t *t);	/* for a shell; sets t->gone */
+
+/* explore.c */
+struct replay;
+int64_t	explore_count(const struct weft_test *test);	/* schedules; 0: it is not explored */
+void	explore(weft_t *t);
+void	explore_replay(weft_t *t, const struct replay *r);
 
 /* bubble.c */
 struct bubble *test_bubble(weft_t *t, uint64_t seed);	/* a new one for a top test */

@@ -76,7 +76,7 @@ void report_event(weft_t *t, const char *verb)
 	struct buf b = {0};
 	char lower[8] = "";
 
-	if (!chatty())
+	if (!chatty() || t->top->shell)
 		return;
 	for (size_t i = 0; verb[i] && i + 1 < sizeof lower; i++)
 		lower[i] = (char)(verb[i] | 0x20);
@@ -96,7 +96,7 @@ void report_log_locked(weft_t *t, const char *text, size_t n)
 {
 	struct buf b = {0};
 
-	if (!chatty() || t->test->bench) {
+	if (!chatty() || t->test->bench || t->top->shell) {
 		buf_add(&t->log, text, n);
 		return;
 	}
@@ -125,7 +125,7 @@ static void verdict(weft_t *t, const char *word, const char *action)
 
 	buf_printf(&b, "%s--- %s: %s (%.2fs)\n", mark(), word, t->name, seconds);
 	buf_add(&b, t->log.data, t->log.len);
-	if (t->parent && nested()) {
+	if (t->parent && (nested() || t->top->shell)) {
 		add_indented(&t->parent->log, b.data, b.len);
 	} else {
 		if (harness.opt.json)
@@ -146,6 +146,16 @@ void report_end_locked(weft_t *t)
 	if (t->reported)
 		return;
 	t->reported = true;
+	if (t->shell) {			/* the program dies in the middle of a schedule */
+		struct buf b = {0};
+
+		report_log_locked(t->shell, t->log.data, t->log.len);
+		buf_printf(&b, "    replay: %s -run '^%s$' -seed %#jx\n", harness.program,
+		    t->name, (uintmax_t)atomic_load(&t->shell->seed));
+		report_log_locked(t->shell, b.data, b.len);
+		buf_finish(&b);
+		return;
+	}
 	if (!t->elapsed)
 		t->elapsed = clock_now() - t->started;
 	if (atomic_load(&t->failed))

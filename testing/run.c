@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../weft/debug.h"
-#include "harness.h"
+#include "schedule.h"
 
 enum { TEST_STACK = 256 << 10 };	/* a test may print; so may its checks */
 
@@ -21,6 +21,7 @@ struct harness harness = {
 	.out = 1,
 };
 
+static struct replay replay;		/* -replay's, or empty */
 static struct weft_test *registered;
 static struct list kept = { &kept, &kept };	/* records that goroutines still use */
 
@@ -64,6 +65,10 @@ void test_free(weft_t *t)
 		next = n->next;
 		free(n);
 	}
+	for (struct sometimes *s = t->sometimes, *next; s; s = next) {
+		next = s->next;
+		free(s);
+	}
 	buf_finish(&t->log);
 	free(t->name);
 	free(t);
@@ -101,7 +106,7 @@ static void enter(weft_t *t)
 {
 	t->started = clock_now();
 	harness_lock();
-	if (t->test->timeout && !t->parent)
+	if (t->test->timeout && !t->parent && !t->shell)
 		t->deadline = t->started + t->test->timeout;
 	list_push_back(&harness.running, &t->entry);
 	if (t->parent)
@@ -127,15 +132,11 @@ static void leave(weft_t *t, bool clean)
 	}
 }
 
-/* Runs it to its verdict; true: it did not fail.  t is not ours afterwards. */
-static bool test_run(weft_t *t)
+/* In a goroutine of its own, to the end.  True: nothing is left of it. */
+static bool execute(weft_t *t)
 {
-	bool clean, failed;
+	bool clean;
 
-	if (t->test->bubble && !t->parent)
-		t->bubble = test_bubble(t, rand_entropy());
-	atomic_fetch_add(&harness.ran, 1);
-	enter(t);
 	sched_spawn((weft_entry_ *)test_main, (const intptr_t[6]){ (intptr_t)t }, &t->site,
 	    (struct home){ &t->group, t->bubble, TEST_STACK }, NULL);
 	wakeup_wait(&t->done);
@@ -143,6 +144,36 @@ static bool test_run(weft_t *t)
 		watch_report(t);
 	clean = atomic_load(&t->state) == T_ENDED && leak_check(t);
 	tempdir_remove(t);
+	return clean;
+}
+
+void test_run_quietly(weft_t *t)
+{
+	enter(t);
+	t->gone = execute(t);
+	harness_lock();
+	list_remove(&t->entry);
+	if (!t->gone)
+		list_push_back(&kept, &t->entry);
+	harness_unlock();
+}
+
+/* Runs it to its verdict; true: it did not fail.  t is not ours afterwards. */
+static bool test_run(weft_t *t)
+{
+	bool clean = true, failed;
+
+	atomic_fetch_add(&harness.ran, 1);
+	enter(t);
+	if (!t->parent && replay.test)
+		explore_replay(t, &replay);
+	else if (!t->parent && explore_count(t->test))
+		explore(t);
+	else {
+		if (t->test->bubble && !t->parent)
+			t->bubble = test_bubble(t, rand_entropy());
+		clean = execute(t);
+	}
 	failed = atomic_load(&t->failed);
 	if (failed) {
 		atomic_store(&harness.failed, true);
@@ -363,6 +394,33 @@ static int patterns_read(void)
 	return -1;
 }
 
+/* -replay: its test alone. */
+static int replay_open(struct weft_test **tests, size_t n)
+{
+	struct buf error = {0};
+	bool there = false;
+
+	if (!replay_read(harness.opt.replay, &replay, &error)) {
+		fprintf(stderr, "%s: -replay: %s\n", harness.package, buf_str(&error));
+		buf_finish(&error);
+		harness.finished = true;
+		return 2;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool same = strcmp(tests[i]->name, replay.test) == 0;
+
+		there |= same;
+		if (!same)
+			tests[i]->test = NULL;
+	}
+	if (there)
+		return -1;
+	fprintf(stderr, "%s: -replay: %s is a schedule of %s, which this program does not have\n",
+	    harness.package, harness.opt.replay, replay.test);
+	harness.finished = true;
+	return 2;
+}
+
 static void package_name(const char *program)
 {
 	char *s = harness.package = xstrdup(check_basename(program));
@@ -391,6 +449,8 @@ int weft_test_main(int argc, char **argv)
 	guard_start();
 	watch_start();
 	tests = collect(&n);
+	if (harness.opt.replay && (status = replay_open(tests, n)) >= 0)
+		return status;
 	status = run_all(tests, n);
 	free(tests);
 	match_free(harness.run);

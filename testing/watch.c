@@ -197,7 +197,7 @@ void watch_report(weft_t *t)
 	g_each(&t->group, search, &s);
 	if (!s.found)
 		buf_adds(&b, "    the test's own goroutine called weft_goexit\n");
-	if (s.n)
+	if (s.n && !(t->bubble && t->bubble->frozen))
 		buf_adds(&b, "    deadlock: all goroutines of the test are asleep\n");
 	watch_dump(&b, print_all, t);
 	harness_lock();

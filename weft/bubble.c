@@ -55,7 +55,7 @@ struct candidate bubble_candidate(const struct bubble *b, size_t i)
 /* Under the lock; n is not 0. */
 static uintptr_t take(struct bubble *b, bool going_on)
 {
-	size_t i = b->choose && b->n > 1 ? b->choose(b, b->n, going_on) : 0;
+	size_t i = b->choose ? b->choose(b, b->n, going_on) : 0;
 	uintptr_t item = b->ready[i];
 
 	b->n--;
@@ -70,7 +70,7 @@ uintptr_t bubble_take(struct bubble *b, bool going_on)
 	uintptr_t item;
 
 	lock(&b->lock);
-	item = b->n ? take(b, going_on) : 0;
+	item = b->n && !b->frozen ? take(b, going_on) : 0;
 	unlock(&b->lock);
 	return item;
 }
@@ -87,7 +87,7 @@ void bubble_ready(struct bubble *b, uintptr_t item)
 		san_ignore_end();
 	}
 	b->ready[b->n++] = item;
-	if (!b->busy) {
+	if (!b->busy && !b->frozen) {
 		b->busy = true;
 		first = take(b, false);
 	}
@@ -126,16 +126,16 @@ void bubble_pass(struct bubble *b)
 	}
 	for (;;) {
 		lock(&b->lock);
-		if (b->n)
+		if (b->n && !b->frozen)
 			break;
 		unlock(&b->lock);
-		if (move(b))
+		if (!b->frozen && move(b))
 			continue;
-		if (b->stuck && !told)
+		if (b->stuck && !told && !b->frozen)
 			b->stuck(b);	/* it may wake somebody */
 		told = true;
 		lock(&b->lock);
-		if (b->n)
+		if (b->n && !b->frozen)
 			break;
 		b->busy = false;
 		unlock(&b->lock);	/* the last touch: the owner may free it now */

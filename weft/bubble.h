@@ -32,12 +32,13 @@ struct bubble {
 	struct waitq	  settlers;	/* wait until nobody else can run */
 	struct rand	  rand;		/* for what the runtime draws: select */
 	bool		  over;		/* its test has ended: the clock stands still */
+	bool		  frozen;	/* nothing of it is to run any more */
 	/* the owner's, set before anything runs in it */
 	void		 *data;
 	/* True: it could run, wants to do what at pc, and the owner may let others go first. */
 	bool		(*step)(struct bubble *b, struct g *g, const char *what, const void *pc);
-	/* Which of n candidates runs next; the last one runs now if going_on. */
-	size_t		(*choose)(struct bubble *b, size_t n, bool going_on);	/* n > 1 */
+	/* Which of n candidates, of 1 too, runs next; the last one runs now if going_on. */
+	size_t		(*choose)(struct bubble *b, size_t n, bool going_on);
 	/* On a scheduler's stack: nothing can run, and nothing is timed. */
 	void		(*stuck)(struct bubble *b);
 };

@@ -37,6 +37,8 @@ struct weft_test {
 	bool	bubble;			/* virtual time, see below             */
 	bool	parallel;		/* may run beside other parallel tests */
 	bool	leaks;			/* leaving things behind is allowed    */
+	int	explore;		/* schedules to try; implies .bubble   */
+	int	depth;			/* ordered events to aim at; 0: mixed  */
 	int64_t	timeout;		/* real time, ns; 0: the -timeout flag */
 	/* filled in by TEST and BENCH */
 	const char *name, *file;
@@ -82,6 +84,15 @@ bool	weft_short(void);		/* -short was given                           */
  */
 void	weft_settle(void);	/* until everyone else in the bubble waits */
 
+/*
+ * A test with .explore = n, or any under -explore n, runs in n bubbles: at every
+ * operation that others may see, a seed decides who goes on.  The seed that failed is
+ * reported, and makes the same run again.
+ */
+int	weft_choose(int n);	/* 0 to n-1, by the seed; 0 where nothing is explored */
+/* A test is no good whose schedules never bring this about. */
+#define SOMETIMES(cond, what)	weft_sometimes_((cond), what, __FILE__, __LINE__)
+
 /* Inside a benchmark. */
 bool	weft_loop(weft_b *b);	/* timed: everything inside the while */
 int64_t	weft_loops(weft_b *b);	/* instead: how often to do it; sets the timer going */
@@ -102,6 +113,7 @@ bool	weft_check_eq_(intptr_t got, intptr_t want, const char *gots,
 	    const char *wants, const char *file, int line);
 bool	weft_check_str_(const char *got, const char *want, const char *gots,
 	    const char *file, int line);
+void	weft_sometimes_(bool cond, const char *what, const char *file, int line);
 void	weft_logf_(const char *file, int line, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 void	weft_skip_(const char *file, int line, const char *why)

@@ -8,6 +8,7 @@ update=
 prog=$1
 [ -x "$prog" ] || { echo "usage: $0 [-update] path/to/failing.test" >&2; exit 2; }
 tmp=$(mktemp -d) || exit 2
+export TMPDIR="$tmp"
 trap 'rm -rf "$tmp"' EXIT
 status=0
 
@@ -22,6 +23,7 @@ normal()
 	    -e 's/goroutine [0-9]+/goroutine N/g; s/held by [0-9]+/held by N/g' \
 	    -e 's/, [0-9.]+(ms|s|m|h)\]/]/' \
 	    -e 's,[^ "]*/([a-z_]+\.c:),\1,g' \
+	    -e 's,[^ "]*/([A-Za-z]+\.schedule),\1,g; s,[^ "]*/(failing\.test -),\1,g' \
 	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
 	    -e '/goroutine N \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
 	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
@@ -34,9 +36,11 @@ for want in "$dir"/*.want; do
 	flags=$(sed -n '1s/^\$ //p' "$want")
 	{
 		echo "\$ $flags"
-		eval "WEFT_PROCS=2 \"$prog\" $flags" 2>&1
-		echo "exit status $?"
-	} | normal >"$tmp/got"
+		{
+			eval "WEFT_PROCS=2 \"$prog\" $flags" 2>&1
+			echo "exit status $?"
+		} | normal
+	} >"$tmp/got"
 	if cmp -s "$tmp/got" "$want"; then
 		echo "--- PASS: $name"
 	elif [ "$update" ]; then

@@ -1,0 +1,90 @@
+/* explored.c - tests that fail under some schedules only; see check.sh */
+#include "../../weft/sync.h"
+#include "../../weft/testing.h"
+
+static void transfer(weft_mutex *from, weft_mutex *to, weft_waitgroup *wg)
+{
+	weft_mutex_lock(from);
+	weft_mutex_lock(to);
+	weft_mutex_unlock(to);
+	weft_mutex_unlock(from);
+	weft_waitgroup_done(wg);
+}
+
+TEST(ExploreTwoLocks, .explore = 1000)
+{
+	weft_mutex a = {0}, b = {0};
+	weft_waitgroup wg = {0};
+
+	weft_waitgroup_add(&wg, 2);
+	weft_go(transfer, &a, &b, &wg);
+	weft_go(transfer, &b, &a, &wg);
+	weft_waitgroup_wait(&wg);
+}
+
+/* Reads under the lock, and writes under it, but not in one. */
+static void add(weft_mutex *m, int *sum)
+{
+	int was;
+
+	weft_mutex_lock(m);
+	was = *sum;
+	weft_mutex_unlock(m);
+	weft_mutex_lock(m);
+	*sum = was + 1;
+	weft_mutex_unlock(m);
+}
+
+TEST(ExploreLostUpdate, .explore = 1000)
+{
+	weft_mutex m = {0};
+	weft_waitgroup wg = {0};
+	int sum = 0;
+
+	for (int i = 0; i < 3; i++)
+		weft_waitgroup_go(&wg, add, &m, &sum);
+	weft_waitgroup_wait(&wg);
+	CHECK_EQ(sum, 3);
+}
+
+static void spin(weft_chan(int) c)
+{
+	while (weft_poll(weft_on_recv(c, NULL)) != 0)
+		weft_yield();
+}
+
+/* It waits for what nobody sends, and never sleeps. */
+TEST(ExploreEndless, .explore = 2)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	weft_go(spin, c);
+	spin(c);
+	weft_free(c);
+}
+
+TEST(ExploreNeverSeen, .explore = 10)
+{
+	weft_chan(int) c = weft_make(int, 1);
+
+	(void)t;
+	SOMETIMES(weft_len(c) == 1, "the channel was full");
+	SOMETIMES(weft_choose(2) == 1, "one was drawn");
+	weft_free(c);
+}
+
+static void close_it(weft_chan(int) c)
+{
+	weft_close(c);
+}
+
+/* The program stops; the seed is told. */
+TEST(ExploreSendOnClosed, .explore = 100)
+{
+	weft_chan(int) c = weft_make(int, 1);
+
+	weft_go(close_it, c);
+	weft_send(c, 1);
+	weft_settle();
+	weft_free(c);
+}
