@@ -101,6 +101,8 @@ $B/examples/%: $B/examples/%.o $(RT)
 	$(LINK)
 
 $B/base/%.o $B/weft/%.o: EXTRA = -fvisibility=hidden $(RT_SAN)
+# every call of a failing test is to be seen in its report
+$B/testing/failing/%.o: EXTRA = -fno-optimize-sibling-calls
 # and so is what of the harness runs inside the scheduler
 $(patsubst %,$B/testing/%.o,bubble explore schedule story): EXTRA = $(RT_SAN)
 $B/base/%_test.o $B/weft/%_test.o: EXTRA =
