@@ -6,13 +6,45 @@
  */
 #include <stdlib.h>
 
+#include "../weft/memnet.h"
 #include "harness.h"
+
+/*
+ * A test that has not asked for a bubble, but was put into one by -explore, is skipped
+ * when it needs what is not in there.
+ */
+static void on_refuse(struct bubble *b, const char *what)
+{
+	weft_t *t = b->data;
+
+	t->refused = what;
+	b->frozen = true;
+	if (test_move(t, T_STUCK))
+		wakeup_set(&t->done, self()->w);
+}
+
+void test_refused(weft_t *t)
+{
+	bool asked = t->test->bubble || t->test->explore;
+	struct buf b = {0};
+
+	buf_printf(&b, "    %s: not in a bubble\n", t->refused);
+	atomic_store(asked ? &t->failed : &t->skipped, true);
+	harness_lock();
+	report_log_locked(t, b.data, b.len);
+	harness_unlock();
+	buf_finish(&b);
+}
 
 /* On a scheduler's stack.  One leaf has failed; then its parent may go on. */
 static void on_stuck(struct bubble *b)
 {
 	weft_t *stuck = NULL;
 
+	if (watch_others()) {
+		on_refuse(b, "waiting for a thread");
+		return;
+	}
 	pthread_mutex_lock(&harness.lock);
 	list_for_each(e, &harness.running) {
 		weft_t *t = container_of(e, weft_t, entry);
@@ -33,6 +65,7 @@ struct bubble *test_bubble(weft_t *t, uint64_t seed)
 	bubble_init(b, seed);
 	b->data = t;
 	b->stuck = on_stuck;
+	b->refuse = on_refuse;
 	return b;
 }
 
@@ -46,9 +79,43 @@ void test_bubble_free(weft_t *t)
 	free(t->bubble);
 }
 
+static struct bubble *here(const char *call)
+{
+	struct bubble *b = bubble_current();
+
+	if (!b)
+		die("%s: not in a bubble: give the test .bubble = true", call);
+	return b;
+}
+
 void weft_settle(void)
 {
-	if (!bubble_current())
-		die("weft_settle: not in a bubble: give the test .bubble = true");
+	here("weft_settle");
 	bubble_settle(CALLER);
+}
+
+void weft_net(struct weft_net f)
+{
+	struct mem_faults faults = { f.latency_min, f.latency_max, f.bytes_per_second, f.loss,
+	    f.reset };
+
+	if (f.latency_min < 0 || f.bytes_per_second < 0 || f.loss < 0 || f.loss >= 1 ||
+	    f.reset < 0 || f.reset > 1)
+		die("weft_net: times and rates are not below 0, loss is below 1, reset at most 1");
+	memnet_faults(here("weft_net"), &faults);
+}
+
+void weft_net_cut(const char *addr)
+{
+	memnet_cut(here("weft_net_cut"), addr, true);
+}
+
+void weft_net_heal(const char *addr)
+{
+	memnet_cut(here("weft_net_heal"), addr, false);
+}
+
+void weft_net_reset(const char *addr)
+{
+	memnet_reset(here("weft_net_reset"), addr);
 }

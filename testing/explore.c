@@ -320,6 +320,8 @@ static uint64_t seed_of(const weft_t *t, int64_t i, size_t most)
 
 int64_t explore_count(const struct weft_test *test)
 {
+	if (test->real)
+		return 0;
 	if (harness.opt.explore)
 		return harness.opt.explore;
 	if (harness.opt.stress)

@@ -51,6 +51,7 @@ struct weft_t {
 	_Atomic uint64_t seed;		/* a shell's: of the schedule that runs */
 	struct sometimes *sometimes;	/* a top test's; under harness.lock */
 	bool		 gone;		/* nothing is left of it            */
+	const char	*refused;	/* what it wanted and a bubble has not, or NULL */
 	char		*name;		/* with its parents'                */
 	weft_entry_	*f;
 	intptr_t	 words[6];
@@ -136,6 +137,7 @@ void	explore_replay(weft_t *t, const struct replay *r);
 /* bubble.c */
 struct bubble *test_bubble(weft_t *t, uint64_t seed);	/* a new one for a top test */
 void	test_bubble_free(weft_t *t);
+void	test_refused(weft_t *t);		/* says so, and fails or skips it */
 
 /* check.c */
 weft_t	*test_current(const char *what);	/* none: stops the program  */
@@ -147,6 +149,7 @@ const char *check_basename(const char *path);
 /* watch.c: finds tests that can never go on. */
 void	watch_start(void);
 void	watch_report(weft_t *t);		/* that such a one is stuck, into its log */
+bool	watch_others(void);			/* there are threads that may wake somebody */
 void	watch_dump(struct buf *b, void (*f)(struct out *, void *), void *arg);
 
 /* leak.c */

@@ -140,7 +140,9 @@ static bool execute(weft_t *t)
 	sched_spawn((weft_entry_ *)test_main, (const intptr_t[6]){ (intptr_t)t }, &t->site,
 	    (struct home){ &t->group, t->bubble, TEST_STACK }, NULL);
 	wakeup_wait(&t->done);
-	if (t->bubble && atomic_load(&t->state) == T_STUCK)
+	if (t->refused)
+		test_refused(t);
+	else if (t->bubble && atomic_load(&t->state) == T_STUCK)
 		watch_report(t);
 	clean = atomic_load(&t->state) == T_ENDED && leak_check(t);
 	tempdir_remove(t);

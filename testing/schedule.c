@@ -249,7 +249,7 @@ static size_t choose(struct bubble *b, size_t n, bool going_on)
 	if (s->telling)
 		tell(s, c, going_on && c.id != s->last);
 	s->last = c.id;
-	if (s->made.n == MAX_CHOICES && !s->endless)
+	if ((s->made.n == MAX_CHOICES || ++s->steps == 4 * MAX_CHOICES) && !s->endless)
 		stop(t, s);
 	return i;
 }

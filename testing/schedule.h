@@ -44,7 +44,8 @@ struct schedule {
 	size_t		 strays;	/* choices that could not be followed */
 	struct choices	 made;
 	uint64_t	 hash;		/* of made, and of what weft_choose drew */
-	bool		 endless;	/* too many choices: it was stopped */
+	uint64_t	 steps;
+	bool		 endless;	/* too many choices or steps: it was stopped */
 	/* by goroutine, grown as they come */
 	struct runner {
 		int64_t		 priority;	/* 0: not drawn yet; then above, or lowered */

@@ -144,6 +144,11 @@ static int count_threads(void)
 	return n - 2 - stats.threads;	/* without . and .. */
 }
 
+bool watch_others(void)
+{
+	return count_threads() > own_threads;
+}
+
 /* Takes text that f prints with out_printf. */
 void watch_dump(struct buf *b, void (*f)(struct out *, void *), void *arg)
 {
@@ -235,7 +240,7 @@ static void watch(void)
 
 	for (;;) {
 		wakeup_wait(&harness.idle);
-		if (count_threads() > own_threads)
+		if (watch_others())
 			continue;
 		while ((t = find_stuck())) {
 			watch_report(t);

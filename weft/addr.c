@@ -130,23 +130,44 @@ static int look_up_host(const char *host, const char *port, int type, struct add
 	return l.err ? l.err : take(l.list, out, room);
 }
 
-int addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, int room)
+/* "tcp://" and "udp://"; 256 bytes for the host. */
+static int parse(const char *text, int type, int *scheme, char *host, const char **port)
 {
-	int scheme = !strncmp(text, "tcp://", 6) ? SOCK_STREAM :
+	*scheme = !strncmp(text, "tcp://", 6) ? SOCK_STREAM :
 	    !strncmp(text, "udp://", 6) ? SOCK_DGRAM : 0;
+	if (!*scheme || (type && type != *scheme))
+		return -EINVAL;
+	if (split(text + 6, host, 256, port) || strtol(*port, NULL, 10) > 65535)
+		return -EINVAL;
+	return 0;
+}
+
+int addr_check(const char *text, int type)
+{
+	struct addr a;
 	char host[256];
 	const char *port;
-	int n, err = weft_err(ctx);
+	int scheme, n;
+
+	if (strncmp(text, "unix:", 5))
+		return parse(text, type, &scheme, host, &port);
+	n = type == SOCK_DGRAM ? -EINVAL : parse_unix(text + 5, &a);
+	return n < 0 ? n : 0;
+}
+
+int addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, int room)
+{
+	char host[256];
+	const char *port;
+	int scheme, n, err = weft_err(ctx);
 
 	if (err)
 		return err;
 	if (!strncmp(text, "unix:", 5))
 		return type == SOCK_DGRAM ? -EINVAL : parse_unix(text + 5, out);
-	if (!scheme || (type && type != scheme))
-		return -EINVAL;
-	err = split(text + 6, host, sizeof host, &port);
-	if (err || strtol(port, NULL, 10) > 65535)
-		return -EINVAL;
+	err = parse(text, type, &scheme, host, &port);
+	if (err)
+		return err;
 	n = look_up_host(host, port, scheme, out, room);
 	err = weft_err(ctx);
 	return n > 0 && err ? err : n;

@@ -23,6 +23,7 @@ enum { ADDR_MANY = 16 };		/* so many addresses of a name are tried */
  * -ENOMEM: nobody could tell; or ctx's error.
  */
 int	addr_resolve(weft_ctx *ctx, const char *text, int type, struct addr *out, int room);
+int	addr_check(const char *text, int type);	/* 0 or -EINVAL; asks nobody */
 /* Into WEFT_ADDR_MAX bytes; "" for what has no name. */
 void	addr_format(const struct sockaddr *sa, socklen_t len, int type, char *out);
 void	addr_format_local(int fd, int type, char *out);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memnet.h"
 #include "queue.h"
 #include "sanitize.h"
 
@@ -27,6 +28,7 @@ void bubble_init(struct bubble *b, uint64_t seed)
 void bubble_finish(struct bubble *b)
 {
 	san_ignore_begin();
+	memnet_finish(b);
 	free(b->ready);
 	free(b->timers.heap.at);
 	san_ignore_end();
@@ -144,6 +146,20 @@ void bubble_pass(struct bubble *b)
 	item = take(b, false);
 	unlock(&b->lock);
 	sched_queue(self()->w, item);
+}
+
+void bubble_refuse(const char *what)
+{
+	struct bubble *b = bubble_current();
+	struct g *g = self();
+
+	if (!b)
+		return;
+	b->refuse(b, what);
+	for (;;) {
+		park_begin(&g->park);
+		sched_park(g, WAIT_HARNESS, NULL, CALLER);
+	}
 }
 
 void bubble_settle(const void *pc)

@@ -30,7 +30,8 @@ struct bubble {
 	int64_t		  ids;		/* goroutines so far */
 	uintptr_t	  chosen;	/* has the turn once the worker has looked around, or 0 */
 	struct waitq	  settlers;	/* wait until nobody else can run */
-	struct rand	  rand;		/* for what the runtime draws: select */
+	struct rand	  rand;		/* for what the runtime draws: select, the network */
+	struct net	 *net;		/* memnet.c's, once there is one */
 	bool		  over;		/* its test has ended: the clock stands still */
 	bool		  frozen;	/* nothing of it is to run any more */
 	/* the owner's, set before anything runs in it */
@@ -41,6 +42,8 @@ struct bubble {
 	size_t		(*choose)(struct bubble *b, size_t n, bool going_on);
 	/* On a scheduler's stack: nothing can run, and nothing is timed. */
 	void		(*stuck)(struct bubble *b);
+	/* A goroutine wants what there is only outside, and will not go on. */
+	void		(*refuse)(struct bubble *b, const char *what);
 };
 
 void	bubble_init(struct bubble *b, uint64_t seed);
@@ -53,6 +56,7 @@ void	bubble_ready(struct bubble *b, uintptr_t item);
 uintptr_t bubble_take(struct bubble *b, bool going_on);	/* the next, 0: nobody is ready */
 void	bubble_pass(struct bubble *b);	/* on a scheduler's stack: gives the turn to someone */
 void	bubble_settle(const void *pc);
+void	bubble_refuse(const char *what);	/* does not return when it is called in a bubble */
 
 /*
  * Before what others may see: in an explored bubble somebody else may run first.

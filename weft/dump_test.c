@@ -180,7 +180,7 @@ CHILD(DieUnread)
 	die("nobody knows");
 }
 
-TEST(DeathDoesNotWaitForEver)
+TEST(DeathDoesNotWaitForEver, .real = true)
 {
 	CHECK_DIES("DieUnread", "");
 }

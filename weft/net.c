@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "memnet.h"
 #include "poll.h"
 #include "sanitize.h"
 #include "sync.h"
@@ -30,7 +31,8 @@ enum { BACKLOG = 4096, EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI };
 
 /* Shared by listeners and connections. */
 struct sock {
-	int		 fd;
+	int		 fd;		/* -1: in memory */
+	struct mem	*mem;		/* inside a bubble, else NULL */
 	struct pd	*pd;
 	bool		 tcp;		/* a connection by TCP */
 	_Atomic int	 refs;		/* the owner's, and one per call under way */
@@ -43,6 +45,11 @@ struct sock {
 struct weft_listener { struct sock s; };
 struct weft_conn { struct sock s; };
 
+/* memnet.c's memory is ordered by the bubble's turn, which no race detector knows. */
+#define MEM(init, call) __extension__ ({ san_ignore_begin(); __typeof__(init) r_ = (init); \
+	call; san_ignore_end(); r_; })
+#define MEM_OR_ERRNO(call) MEM((ssize_t)0, { r_ = (call); if (r_ < 0) { errno = (int)-r_; r_ = -1; } })
+
 static void sock_put(struct sock *s)
 {
 	san_release(&s->refs);
@@ -50,8 +57,11 @@ static void sock_put(struct sock *s)
 	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	san_acquire(&s->refs);
+	if (s->mem)
+		MEM(0, mem_close(s->mem));
 	pd_free(s->pd);
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
 	free(s->path);
 	free(s);
 }
@@ -77,6 +87,17 @@ static int sock_new(int fd, const void *pc, struct sock **out)
 	track_add(&s->track, TRACK_FD, NULL, pc);
 	*out = s;
 	return 0;
+}
+
+static int sock_in_memory(struct mem *m, const void *pc, struct sock **out)
+{
+	int err = sock_new(-1, pc, out);
+
+	(*out)->mem = m;
+	strcpy((*out)->local, mem_local(m));
+	strcpy((*out)->remote, mem_remote(m));
+	mem_attach(m, (*out)->pd);
+	return err;
 }
 
 static void sock_close(struct sock *s)
@@ -191,8 +212,16 @@ static int bound(weft_ctx *ctx, const char *text, int type, const void *pc,
     struct sock **out)
 {
 	struct addr a;
-	int fd, err = addr_resolve(ctx, text, type, &a, 1);
+	struct mem *m;
+	int fd, err;
 
+	if (bubble_current()) {
+		err = weft_err(ctx);
+		if (!err)
+			err = MEM(0, r_ = mem_bind(text, type, &m));
+		return err ? err : sock_in_memory(m, pc, out);
+	}
+	err = addr_resolve(ctx, text, type, &a, 1);
 	if (err < 0)
 		return err;
 	fd = new_socket(&a);
@@ -246,19 +275,29 @@ static int conn_new(int fd, const void *pc, weft_conn **out)
 	return 0;
 }
 
+static int sys_accept(struct sock *s, struct mem **m)
+{
+	if (s->mem)
+		return (int)MEM_OR_ERRNO(mem_accept(s->mem, m));
+	return accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 int weft_accept(weft_ctx *ctx, weft_listener *l, weft_conn **out)
 {
 	struct sock *s = &l->s;
 	int fd = -1, err = turn_begin(s, DIR_READ, ctx);
+	struct mem *m = NULL;
 
 	if (err)
 		return err;
-	while (!err && (fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
+	while (!err && (fd = sys_accept(s, &m)) < 0) {
 		err = again(s, DIR_READ, ctx, CALLER);
 		if (err == -ECONNABORTED)
 			err = 0;	/* that peer is gone; there are others */
 	}
 	turn_end(s, DIR_READ);
+	if (m)
+		return sock_in_memory(m, CALLER, (struct sock **)out);
 	if (!err)
 		err = conn_new(fd, CALLER, out);
 	if (!err)
@@ -306,11 +345,35 @@ static int dial(weft_ctx *ctx, const struct addr *a, const void *pc, weft_conn *
 	return 0;
 }
 
+static int dial_in_memory(weft_ctx *ctx, const char *addr, const void *pc, weft_conn **out)
+{
+	struct sock *s;
+	struct mem *m;
+	int n, err = weft_err(ctx);
+
+	if (!err)
+		err = MEM(0, r_ = mem_dial(addr, &m));
+	if (err)
+		return err;
+	sock_in_memory(m, pc, &s);
+	while (!(n = mem_connected(m)) && !err)
+		err = pd_wait(s->pd, DIR_WRITE, ctx, WAIT_WRITE, pc);
+	if (err || n < 0) {
+		sock_close(s);
+		return err ? err : n;
+	}
+	*out = (weft_conn *)s;
+	return 0;
+}
+
 int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)
 {
 	struct addr a[ADDR_MANY];
-	int n = addr_resolve(ctx, addr, 0, a, ADDR_MANY), err = n;
+	int n, err;
 
+	if (bubble_current())
+		return dial_in_memory(ctx, addr, CALLER, out);
+	n = err = addr_resolve(ctx, addr, 0, a, ADDR_MANY);
 	for (int i = 0; i < n; i++) {
 		int e = dial(ctx, &a[i], CALLER, out);
 
@@ -324,14 +387,29 @@ int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)
 
 /* ---- reading and writing ---- */
 
+static ssize_t sys_recv(struct sock *s, void *buf, size_t n, char *from)
+{
+	struct addr a = { .len = sizeof a.sa };
+	ssize_t got;
+
+	if (s->mem)
+		return MEM_OR_ERRNO(mem_recv(s->mem, buf, n, from));
+	if (!from)
+		return recv(s->fd, buf, n, 0);
+	got = recvfrom(s->fd, buf, n, 0, (struct sockaddr *)&a.sa, &a.len);
+	if (got >= 0)
+		addr_format((struct sockaddr *)&a.sa, a.len, SOCK_DGRAM, from);
+	return got;
+}
+
 /*
  * A short read of TCP took all there was: what comes later, or the end if it has not been
  * seen, raises another edge, and the next call need not ask.  Only at an urgent mark it
  * stops earlier, and once there was one we always ask.  A Unix socket stops wherever
  * descriptors were passed.
  */
-static ssize_t receive(struct sock *s, weft_ctx *ctx, void *buf, size_t n,
-    struct addr *from, const void *pc)
+static ssize_t receive(struct sock *s, weft_ctx *ctx, void *buf, size_t n, char *from,
+    const void *pc)
 {
 	ssize_t got = -1;
 	int err = turn_begin(s, DIR_READ, ctx);
@@ -340,8 +418,7 @@ static ssize_t receive(struct sock *s, weft_ctx *ctx, void *buf, size_t n,
 		return err;
 	if (s->pd->drained && !s->pd->ask)
 		err = pd_wait(s->pd, DIR_READ, ctx, WAIT_READ, pc);
-	while (!err && (got = recvfrom(s->fd, buf, n, 0,
-	    from ? (struct sockaddr *)&from->sa : NULL, from ? &from->len : NULL)) < 0)
+	while (!err && (got = sys_recv(s, buf, n, from)) < 0)
 		err = again(s, DIR_READ, ctx, pc);
 	s->pd->drained = s->tcp && !err && (size_t)got < n;
 	turn_end(s, DIR_READ);
@@ -355,12 +432,7 @@ ssize_t weft_read(weft_ctx *ctx, weft_conn *c, void *buf, size_t n)
 
 ssize_t weft_recvfrom(weft_ctx *ctx, weft_conn *c, void *buf, size_t n, char *text)
 {
-	struct addr from = { .len = sizeof from.sa };
-	ssize_t got = receive(&c->s, ctx, buf, n, &from, CALLER);
-
-	if (got >= 0 && text)
-		addr_format((struct sockaddr *)&from.sa, from.len, SOCK_DGRAM, text);
-	return got;
+	return receive(&c->s, ctx, buf, n, text, CALLER);
 }
 
 ssize_t weft_write(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n)
@@ -384,6 +456,15 @@ static void advance(struct msghdr *m, size_t n)
 	}
 }
 
+static ssize_t sys_send(struct sock *s, const struct msghdr *m)
+{
+	if (s->mem)
+		return MEM_OR_ERRNO(mem_send(s->mem, m->msg_iov, m->msg_iovlen, NULL));
+	if (m->msg_iovlen == 1)
+		return send(s->fd, m->msg_iov->iov_base, m->msg_iov->iov_len, MSG_NOSIGNAL);
+	return sendmsg(s->fd, m, MSG_NOSIGNAL);
+}
+
 static int write_all(struct sock *s, weft_ctx *ctx, struct msghdr *m, size_t *total,
     const void *pc)
 {
@@ -391,9 +472,7 @@ static int write_all(struct sock *s, weft_ctx *ctx, struct msghdr *m, size_t *to
 
 	/* an empty datagram is a datagram */
 	for (bool once = false; !err && (m->msg_iovlen || !once); once = true) {
-		ssize_t n = m->msg_iovlen == 1 ?
-		    send(s->fd, m->msg_iov->iov_base, m->msg_iov->iov_len, MSG_NOSIGNAL) :
-		    sendmsg(s->fd, m, MSG_NOSIGNAL);
+		ssize_t n = sys_send(s, m);
 
 		if (n < 0) {
 			err = again(s, DIR_WRITE, ctx, pc);
@@ -434,8 +513,12 @@ ssize_t weft_sendto(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n, cons
 	struct sock *s = &c->s;
 	struct addr a;
 	ssize_t put = -1;
-	int err = addr_resolve(ctx, to, SOCK_DGRAM, &a, 1);
+	int err;
 
+	if (s->mem)
+		return weft_err(ctx) ? weft_err(ctx) : MEM((ssize_t)0, r_ = mem_send(s->mem,
+		    &(struct iovec){ (void *)buf, n }, 1, to));
+	err = addr_resolve(ctx, to, SOCK_DGRAM, &a, 1);
 	if (err < 0)
 		return err;
 	err = turn_begin(s, DIR_WRITE, ctx);
@@ -467,16 +550,21 @@ const char *weft_conn_remote(weft_conn *c)
 
 int weft_conn_fd(weft_conn *c)
 {
+	bubble_refuse("weft_conn_fd");
 	return c->s.fd;
 }
 
 int weft_close_write(weft_conn *c)
 {
+	if (c->s.mem)
+		return MEM(0, r_ = mem_shutdown(c->s.mem, DIR_WRITE));
 	return shutdown(c->s.fd, SHUT_WR) ? -errno : 0;
 }
 
 int weft_close_read(weft_conn *c)
 {
+	if (c->s.mem)
+		return MEM(0, r_ = mem_shutdown(c->s.mem, DIR_READ));
 	return shutdown(c->s.fd, SHUT_RD) ? -errno : 0;
 }
 

@@ -26,10 +26,11 @@ struct pd {
 	struct waitq	  q[2];		/* at most one waiter each: callers take turns */
 };
 
-/* 0, or -errno: -EPERM for files that cannot be polled. */
+/* 0, or -errno: -EPERM for files that cannot be polled.  fd -1: only pd_edge has news. */
 int	pd_open(int fd, uint32_t events, bool merge, struct pd **out);
 void	pd_close(struct pd *pd);	/* wakes both sides; nobody may come after them */
 void	pd_free(struct pd *pd);		/* before its fd is closed */
+void	pd_edge(struct pd *pd, enum dir dir);	/* as if a descriptor had one */
 /* Waits for an edge: 0, -ECANCELED, -ETIMEDOUT, or -EBADF once closed. */
 int	pd_wait(struct pd *pd, enum dir dir, weft_ctx *ctx, enum reason why, const void *pc);
 /* What poll(2) would report, without waiting: events, 0, or -errno (wait_fd.c). */

@@ -228,14 +228,14 @@ int pd_open(int fd, uint32_t events, bool merge, struct pd **out)
 
 	lock(&pd->lock);
 	pd->fd = fd;
-	pd->epfd = home_epoll();
+	pd->epfd = fd < 0 ? -1 : home_epoll();
 	pd->merge = merge;
 	pd->closed = pd->ready[DIR_READ] = pd->ready[DIR_WRITE] = false;
 	pd->ask = pd->drained = false;
 	ev.data.u64 = tag(pd);
 	unlock(&pd->lock);
 	san_ignore_begin();
-	err = epoll_ctl(pd->epfd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+	err = fd >= 0 && epoll_ctl(pd->epfd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 	san_ignore_end();
 	if (!err) {
 		*out = pd;
@@ -248,7 +248,7 @@ int pd_open(int fd, uint32_t events, bool merge, struct pd **out)
 void pd_free(struct pd *pd)
 {
 	san_ignore_begin();
-	if (!sched.forked)		/* the epoll is the parent's, too */
+	if (pd->fd >= 0 && !sched.forked)	/* the epoll is the parent's, too */
 		epoll_ctl(pd->epfd, EPOLL_CTL_DEL, pd->fd, NULL);
 	san_ignore_end();
 	pd_put(pd);
@@ -266,6 +266,17 @@ void pd_close(struct pd *pd)
 	for (int d = 0; d < 2; d++)
 		if (n[d])
 			waitq_wake(n[d]);
+}
+
+void pd_edge(struct pd *pd, enum dir dir)
+{
+	struct node *n;
+
+	lock(&pd->lock);
+	n = edge(pd, dir);
+	unlock(&pd->lock);
+	if (n)
+		waitq_wake(n);
 }
 
 int pd_wait(struct pd *pd, enum dir dir, weft_ctx *ctx, enum reason why, const void *pc)

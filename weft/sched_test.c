@@ -17,7 +17,7 @@ static void count_down(_Atomic int *n)
 	--*n;
 }
 
-TEST(HundredThousandGoroutines)
+TEST(HundredThousandGoroutines, .real = true)
 {
 	weft_waitgroup wg = {0};
 	_Atomic int n = 100000;
@@ -138,7 +138,7 @@ static void pong(weft_chan(int) a, weft_chan(int) b)
 }
 
 /* Two that always wake each other do not keep others from running. */
-TEST(PingPongDoesNotStarveOthers)
+TEST(PingPongDoesNotStarveOthers, .real = true)
 {
 	weft_chan(int) c[8];
 	weft_waitgroup wg = {0};
@@ -170,7 +170,7 @@ static void spin_until(_Atomic bool *flag)
 		;
 }
 
-TEST(BusyLoopsDoNotStopTheOthers)
+TEST(BusyLoopsDoNotStopTheOthers, .real = true)
 {
 	weft_waitgroup wg = {0};
 	_Atomic bool flag = false;
@@ -195,7 +195,7 @@ static void write_one(int fd)
 	CHECK_EQ(write(fd, "x", 1), 1);
 }
 
-TEST(BlockingCallsDoNotStopTheOthers)
+TEST(BlockingCallsDoNotStopTheOthers, .real = true)
 {
 	weft_waitgroup wg = {0};
 	int fd[2], n = weft_procs() + 2;
@@ -222,7 +222,7 @@ static void block_politely(int fd)
 	CHECK_EQ(n, 1);
 }
 
-TEST(EnterBlockingFreesTheWorker)
+TEST(EnterBlockingFreesTheWorker, .real = true)
 {
 	weft_waitgroup wg = {0};
 	int fd[2], n = weft_procs() + 4;

@@ -36,6 +36,7 @@ struct weft_test {
 	/* for TEST(name, .option = value) */
 	bool	bubble;			/* virtual time, see below             */
 	bool	parallel;		/* may run beside other parallel tests */
+	bool	real;			/* waits for real time: -explore leaves it alone */
 	bool	leaks;			/* leaving things behind is allowed    */
 	int	explore;		/* schedules to try; implies .bubble   */
 	int	depth;			/* ordered events to aim at; 0: mixed  */
@@ -83,6 +84,27 @@ bool	weft_short(void);		/* -short was given                           */
  * channels and locks alone.
  */
 void	weft_settle(void);	/* until everyone else in the bubble waits */
+
+/*
+ * In a bubble net.h speaks over a network in memory, of its own, with any addresses; a
+ * name is just another one, and a descriptor there is none.  Nothing goes wrong on it, and
+ * nothing takes time, until the test asks for it.  Under exploration reads may also
+ * bring less than was asked for.
+ */
+struct weft_net {
+	int64_t	latency_min, latency_max;	/* ns, one way                         */
+	int64_t	bytes_per_second;		/* of a connection, each way; 0: any   */
+	double	loss;		/* 0 to 1, of datagrams; in a stream each costs 200 ms */
+	double	reset;		/* 0 to 1, of writes: they reset their connection      */
+};
+void	weft_net(struct weft_net faults);	/* from now on; {0} is none */
+/*
+ * addr is a socket's, or what all of a host's begin with: "tcp://10.0.0.7".  What is cut
+ * off neither sends nor receives: streams wait, datagrams are lost, nobody is told.
+ */
+void	weft_net_cut(const char *addr);
+void	weft_net_heal(const char *addr);
+void	weft_net_reset(const char *addr);	/* its connections; both ends are told */
 
 /*
  * A test with .explore = n, or any under -explore n, runs in n bubbles: at every

@@ -30,6 +30,7 @@ int64_t weft_now(void)
 {
 	struct bubble *b = bubble_current();
 
+	STEP("looks at the clock");	/* who waits for it awake is found out */
 	return b ? b->now : clock_now();
 }
 

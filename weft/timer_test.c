@@ -70,7 +70,7 @@ static void until_ticked(weft_chan(int64_t) c)
 		weft_yield();
 }
 
-TEST(StopTakesBackATick, .parallel = true)
+TEST(StopTakesBackATick, .parallel = true, .real = true)
 {
 	weft_timer *tm = weft_timer_new(WEFT_US);
 
@@ -95,7 +95,7 @@ TEST(ResetStartsAgain, .parallel = true)
 	weft_timer_free(tm);
 }
 
-TEST(ResetDropsTheOldTick, .parallel = true)
+TEST(ResetDropsTheOldTick, .parallel = true, .real = true)
 {
 	weft_timer *tm = weft_timer_new(0);
 	int64_t between, when = 0;
@@ -139,7 +139,7 @@ static void reset_often(weft_timer *t, int n)
 		weft_timer_reset(t, n % 20 * WEFT_US);
 }
 
-TEST(ResetsRaceWithEachOther)
+TEST(ResetsRaceWithEachOther, .real = true)
 {
 	weft_timer *tm = weft_timer_new(0);
 	weft_waitgroup wg = {0};

@@ -119,7 +119,7 @@ static void bounce(weft_chan(int) in, weft_chan(int) out)
 }
 
 /* Caught at any moment, a stack is right or refused. */
-TEST(UnwindParkedWhileItRuns)
+TEST(UnwindParkedWhileItRuns, .real = true)
 {
 	weft_chan(int) there = weft_make(int, 0), back = weft_make(int, 0);
 	struct sleeper s = { .f = (uintptr_t)bounce };

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "bubble.h"
 #include "net.h"
 #include "poll.h"
 
@@ -35,6 +36,7 @@ int weft_wait_fd(weft_ctx *ctx, int fd, short events)
 
 	if (err)
 		return err;
+	bubble_refuse("weft_wait_fd");
 	n = poll_now(fd, events);
 	if (n)
 		return n;
