@@ -64,6 +64,11 @@ check: setup
 	@tools/check $(MODE)
 race asan aarch64:
 	@$(MAKE) --no-print-directory MODE=$@ check
+# make explore: the runtime's own tests under many schedules each; EXPLORE=how many
+EXPLORE	?= 200
+explore: setup
+	@$(JOBS) tests
+	@tools/explore $B $(EXPLORE)
 bench: setup
 	@$(JOBS) $B/bench.test
 	@bench/run $B/bench.test

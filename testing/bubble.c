@@ -41,20 +41,18 @@ static void on_stuck(struct bubble *b)
 {
 	weft_t *stuck = NULL;
 
-	if (watch_others()) {
-		on_refuse(b, "waiting for a thread");
-		return;
-	}
 	pthread_mutex_lock(&harness.lock);
 	list_for_each(e, &harness.running) {
 		weft_t *t = container_of(e, weft_t, entry);
-		if (t->bubble == b && test_is_leaf(t) && test_move(t, T_STUCK)) {
+		if (t->bubble == b && test_is_leaf(t)) {
 			stuck = t;
 			break;
 		}
 	}
 	pthread_mutex_unlock(&harness.lock);
-	if (stuck)
+	if (stuck && watch_others())
+		on_refuse(b, "waiting for a thread");
+	else if (stuck && test_move(stuck, T_STUCK))
 		wakeup_set(&stuck->done, self()->w);
 }
 

@@ -74,7 +74,7 @@ TEST(ExploreDrawsForTheTest, .explore = 100)
 	SOMETIMES(v == 2, "2");
 }
 
-TEST(ChooseIsZeroElsewhere)
+TEST(ChooseIsZeroElsewhere, .real = true)
 {
 	for (int i = 0; i < 100; i++)
 		CHECK_EQ(weft_choose(10), 0);

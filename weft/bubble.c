@@ -46,25 +46,50 @@ bool bubble_busy(struct bubble *b)
 
 struct candidate bubble_candidate(const struct bubble *b, size_t i)
 {
-	struct task *t = item_is_task(b->ready[i]);
+	uintptr_t item = b->ready[b->head + i];
+	struct task *t = item_is_task(item);
 
 	if (t)
 		return (struct candidate){ atomic_load(&t->id), NULL };
-	struct g *g = (struct g *)b->ready[i];
+	struct g *g = (struct g *)item;
 	return (struct candidate){ g->id, g };
+}
+
+static void shift(uintptr_t *to, const uintptr_t *from, size_t n)
+{
+	san_ignore_begin();
+	memmove(to, from, n * sizeof *to);
+	san_ignore_end();
 }
 
 /* Under the lock; n is not 0. */
 static uintptr_t take(struct bubble *b, bool going_on)
 {
 	size_t i = b->choose ? b->choose(b, b->n, going_on) : 0;
-	uintptr_t item = b->ready[i];
+	uintptr_t *at = b->ready + b->head + i, item = *at;
 
 	b->n--;
-	san_ignore_begin();
-	memmove(b->ready + i, b->ready + i + 1, (b->n - i) * sizeof *b->ready);
-	san_ignore_end();
+	if (i == 0)
+		b->head++;
+	else
+		shift(at, at + 1, b->n - i);
 	return item;
+}
+
+/* Room for one more at the end. */
+static void make_room(struct bubble *b)
+{
+	if (b->head + b->n < b->room)
+		return;
+	if (b->head > b->n) {
+		shift(b->ready, b->ready + b->head, b->n);
+		b->head = 0;
+		return;
+	}
+	san_ignore_begin();
+	b->room = b->room ? 2 * b->room : 16;
+	b->ready = xrealloc(b->ready, b->room * sizeof *b->ready);
+	san_ignore_end();
 }
 
 uintptr_t bubble_take(struct bubble *b, bool going_on)
@@ -82,13 +107,8 @@ void bubble_ready(struct bubble *b, uintptr_t item)
 	uintptr_t first = 0;
 
 	lock(&b->lock);
-	if (b->n == b->room) {
-		san_ignore_begin();
-		b->room = b->room ? 2 * b->room : 16;
-		b->ready = xrealloc(b->ready, b->room * sizeof *b->ready);
-		san_ignore_end();
-	}
-	b->ready[b->n++] = item;
+	make_room(b);
+	b->ready[b->head + b->n++] = item;
 	if (!b->busy && !b->frozen) {
 		b->busy = true;
 		first = take(b, false);

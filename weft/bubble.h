@@ -20,10 +20,10 @@
 struct candidate { int64_t id; struct g *g; };
 
 struct bubble {
-	_Atomic unsigned  lock;		/* protects busy, ready, n, room */
+	_Atomic unsigned  lock;		/* protects busy and what is ready */
 	bool		  busy;		/* somebody has the turn */
-	uintptr_t	 *ready;	/* items, the oldest first */
-	size_t		  n, room;
+	uintptr_t	 *ready;	/* n items from head on, the oldest first */
+	size_t		  head, n, room;
 	/* the rest belongs to who has the turn */
 	struct timers	  timers;
 	int64_t		  now;

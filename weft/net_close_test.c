@@ -82,7 +82,7 @@ TEST(CloseWakesAccept)
 }
 
 /* The copy stands for a child process that was started with it. */
-TEST(CloseLeavesInheritedConnection)
+TEST(CloseLeavesInheritedConnection, .real = true)
 {
 	weft_conn *a, *b;
 	weft_waitgroup wg = {0};

@@ -40,7 +40,7 @@ TEST(StaleUnixSocketIsReplaced)
 	weft_listener_close(l);
 }
 
-TEST(ListenLeavesOtherFiles)
+TEST(ListenLeavesOtherFiles, .real = true)
 {
 	struct sockaddr_un un;
 	weft_listener *l;
@@ -58,7 +58,7 @@ TEST(ListenLeavesOtherFiles)
 }
 
 /* A server too busy to accept is still there, and not to be waited for. */
-TEST(ListenBesideFullQueue)
+TEST(ListenBesideFullQueue, .real = true)
 {
 	struct sockaddr_un un;
 	weft_listener *l;
@@ -80,7 +80,7 @@ TEST(ListenBesideFullQueue)
 
 /* ---- addresses ---- */
 
-TEST(DialRefused)
+TEST(DialRefused, .real = true)
 {
 	weft_listener *l;
 	weft_conn *c;
@@ -227,7 +227,7 @@ static int dial_name(const char *name, const char *port, weft_conn **out)
 	return err;
 }
 
-TEST(DialTriesEveryAddress)
+TEST(DialTriesEveryAddress, .real = true)
 {
 	weft_listener *l;
 	weft_conn *c;
@@ -243,7 +243,7 @@ TEST(DialTriesEveryAddress)
 	weft_listener_close(l);
 }
 
-TEST(FailedLookupsTellWhy)
+TEST(FailedLookupsTellWhy, .real = true)
 {
 	weft_conn *c;
 
@@ -259,7 +259,7 @@ static void look_deep(void)
 	CHECK_EQ(dial_name("deep.test", ":1", &c), -EHOSTUNREACH);
 }
 
-TEST(LookupHasStackEnough)
+TEST(LookupHasStackEnough, .real = true)
 {
 	weft_waitgroup wg = {0};
 

@@ -246,7 +246,7 @@ static void expect_text(weft_conn *c, const char *want)
 	CHECK(!memcmp(got, want, strlen(want)));
 }
 
-TEST(ReadGoesOnAfterUrgentData)
+TEST(ReadGoesOnAfterUrgentData, .real = true)
 {
 	for (int i = 0; i < 10; i++) {
 		weft_waitgroup wg = {0};
@@ -278,7 +278,7 @@ static void send_descriptor(int fd, const char *text, int passed)
 	CHECK_EQ(sendmsg(fd, &m, 0), strlen(text));
 }
 
-TEST(ReadGoesOnAfterPassedDescriptors)
+TEST(ReadGoesOnAfterPassedDescriptors, .real = true)
 {
 	char addr[64];
 
@@ -309,7 +309,7 @@ static void read_then_recvfrom(weft_conn *c, weft_waitgroup *first)
 	CHECK_EQ(weft_read(NULL, c, buf, 8), 2);
 }
 
-TEST(ReadGoesOnAfterRecvfrom)
+TEST(ReadGoesOnAfterRecvfrom, .real = true)
 {
 	weft_waitgroup wg = {0}, first = {0};
 	weft_conn *a, *b;

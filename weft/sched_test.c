@@ -41,7 +41,7 @@ static void spawn_tree(int depth, _Atomic int *n)
 	weft_waitgroup_wait(&wg);
 }
 
-TEST(GoroutinesStartGoroutines)
+TEST(GoroutinesStartGoroutines, .real = true)
 {
 	_Atomic int n = 0;
 
@@ -246,7 +246,7 @@ static void sleep_in_c(_Atomic int *n)
 }
 
 /* Workers come and go; what they had in hand goes on elsewhere. */
-TEST(RelievedWorkersLoseNothing)
+TEST(RelievedWorkersLoseNothing, .real = true)
 {
 	weft_waitgroup wg = {0}, adders = {0};
 	_Atomic int slept = 0, n = 20000;

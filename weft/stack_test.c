@@ -84,7 +84,7 @@ static void check_gives_back(size_t stack, size_t deep, int many)
 	weft_free(go_on);
 }
 
-TEST(ColdStacksGiveTheirMemoryBack)
+TEST(ColdStacksGiveTheirMemoryBack, .real = true)
 {
 #ifdef SANITIZED_TEST
 	weft_skip("stacks are not trimmed under a sanitizer");

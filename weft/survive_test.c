@@ -292,7 +292,7 @@ CHILD(SignalStorm)
 	return sum != sent;
 }
 
-TEST(SignalStormChangesNothing)
+TEST(SignalStormChangesNothing, .real = true)
 {
 	CHECK_EXITS("SignalStorm");
 }

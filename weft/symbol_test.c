@@ -84,7 +84,7 @@ static void look_up_all(uintptr_t from, weft_chan(int) done)
 	weft_send(done, n);
 }
 
-TEST(SymbolIsSafeForSeveralAtOnce)
+TEST(SymbolIsSafeForSeveralAtOnce, .real = true)
 {
 	weft_chan(int) done = weft_make(int, 0);
 	int n;

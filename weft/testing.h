@@ -36,7 +36,7 @@ struct weft_test {
 	/* for TEST(name, .option = value) */
 	bool	bubble;			/* virtual time, see below             */
 	bool	parallel;		/* may run beside other parallel tests */
-	bool	real;			/* waits for real time: -explore leaves it alone */
+	bool	real;			/* needs the real world: -explore leaves it alone */
 	bool	leaks;			/* leaving things behind is allowed    */
 	int	explore;		/* schedules to try; implies .bubble   */
 	int	depth;			/* ordered events to aim at; 0: mixed  */

@@ -164,7 +164,7 @@ static void wait_for_tick(int i, _Atomic int *n)
 	weft_timer_free(t);
 }
 
-TEST(TenThousandTimers)
+TEST(TenThousandTimers, .real = true)
 {
 	weft_waitgroup wg = {0};
 	_Atomic int n = 0;

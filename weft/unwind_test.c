@@ -165,7 +165,7 @@ static void *spinner(void *arg)
 	return NULL;
 }
 
-TEST(UnwindThreadShowsARunningThread)
+TEST(UnwindThreadShowsARunningThread, .real = true)
 {
 	struct stack st;
 	pthread_t thread;
