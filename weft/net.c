@@ -1,9 +1,8 @@
 /*
- * net.c - sockets on the netpoller
+ * net.c - sockets on the netpoller: making and closing them
  *
- * A socket is non-blocking and registered once.  Each direction has a mutex, so
- * that callers take turns, and the loop under it is always the same: try the
- * system call, and on EAGAIN wait for an edge.  Closing marks the socket, wakes
+ * A socket is non-blocking and registered once.  Inside a bubble it is one of
+ * memnet.c's, and everything else is the same.  Closing marks the socket, wakes
  * whoever waits, and frees it with the last user.  It shuts nothing down: another
  * process may have inherited the connection and go on with it.
  */
@@ -22,33 +21,11 @@
 
 #include "addr.h"
 #include "memnet.h"
-#include "poll.h"
 #include "sanitize.h"
-#include "sync.h"
+#include "sock.h"
 #include "worker.h"
 
 enum { BACKLOG = 4096, EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI };
-
-/* Shared by listeners and connections. */
-struct sock {
-	int		 fd;		/* -1: in memory */
-	struct mem	*mem;		/* inside a bubble, else NULL */
-	struct pd	*pd;
-	bool		 tcp;		/* a connection by TCP */
-	_Atomic int	 refs;		/* the owner's, and one per call under way */
-	weft_mutex	 turn[2];	/* by direction */
-	struct track	 track;
-	char		 local[WEFT_ADDR_MAX], remote[WEFT_ADDR_MAX];
-	char		*path;		/* of a unix listener, to be removed; or NULL */
-};
-
-struct weft_listener { struct sock s; };
-struct weft_conn { struct sock s; };
-
-/* memnet.c's memory is ordered by the bubble's turn, which no race detector knows. */
-#define MEM(init, call) __extension__ ({ san_ignore_begin(); __typeof__(init) r_ = (init); \
-	call; san_ignore_end(); r_; })
-#define MEM_OR_ERRNO(call) MEM((ssize_t)0, { r_ = (call); if (r_ < 0) { errno = (int)-r_; r_ = -1; } })
 
 static void sock_put(struct sock *s)
 {
@@ -58,7 +35,7 @@ static void sock_put(struct sock *s)
 		return;
 	san_acquire(&s->refs);
 	if (s->mem)
-		MEM(0, mem_close(s->mem));
+		mem_close(s->mem);
 	pd_free(s->pd);
 	if (s->fd >= 0)
 		close(s->fd);
@@ -109,8 +86,7 @@ static void sock_close(struct sock *s)
 	sock_put(s);
 }
 
-/* A turn in one direction: everything below runs between these two. */
-static int turn_begin(struct sock *s, enum dir dir, weft_ctx *ctx)
+int sock_turn_begin(struct sock *s, enum dir dir, weft_ctx *ctx)
 {
 	int err = weft_err(ctx);
 
@@ -127,21 +103,18 @@ static int turn_begin(struct sock *s, enum dir dir, weft_ctx *ctx)
 	return err;
 }
 
-static void turn_end(struct sock *s, enum dir dir)
+void sock_turn_end(struct sock *s, enum dir dir)
 {
 	weft_mutex_unlock(&s->turn[dir]);
 	sock_put(s);
 }
 
-/* After a system call that returned -1: 0 to try again, or the error. */
-static int again(struct sock *s, enum dir dir, weft_ctx *ctx, const void *pc)
+int sock_again(struct sock *s, enum dir dir, weft_ctx *ctx, int err, const void *pc)
 {
-	int err = errno;
-
-	if (err == EINTR)
+	if (err == -EINTR)
 		return 0;
-	if (err != EAGAIN)
-		return -err;
+	if (err != -EAGAIN)
+		return err;
 	return pd_wait(s->pd, dir, ctx, dir == DIR_READ ? WAIT_READ : WAIT_WRITE, pc);
 }
 
@@ -218,7 +191,7 @@ static int bound(weft_ctx *ctx, const char *text, int type, const void *pc,
 	if (bubble_current()) {
 		err = weft_err(ctx);
 		if (!err)
-			err = MEM(0, r_ = mem_bind(text, type, &m));
+			err = mem_bind(text, type, &m);
 		return err ? err : sock_in_memory(m, pc, out);
 	}
 	err = addr_resolve(ctx, text, type, &a, 1);
@@ -278,24 +251,25 @@ static int conn_new(int fd, const void *pc, weft_conn **out)
 static int sys_accept(struct sock *s, struct mem **m)
 {
 	if (s->mem)
-		return (int)MEM_OR_ERRNO(mem_accept(s->mem, m));
-	return accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		return mem_accept(s->mem, m);
+	return (int)or_errno(accept4(s->fd, NULL, NULL,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 int weft_accept(weft_ctx *ctx, weft_listener *l, weft_conn **out)
 {
 	struct sock *s = &l->s;
-	int fd = -1, err = turn_begin(s, DIR_READ, ctx);
+	int fd = -1, err = sock_turn_begin(s, DIR_READ, ctx);
 	struct mem *m = NULL;
 
 	if (err)
 		return err;
 	while (!err && (fd = sys_accept(s, &m)) < 0) {
-		err = again(s, DIR_READ, ctx, CALLER);
+		err = sock_again(s, DIR_READ, ctx, fd, CALLER);
 		if (err == -ECONNABORTED)
 			err = 0;	/* that peer is gone; there are others */
 	}
-	turn_end(s, DIR_READ);
+	sock_turn_end(s, DIR_READ);
 	if (m)
 		return sock_in_memory(m, CALLER, (struct sock **)out);
 	if (!err)
@@ -352,7 +326,7 @@ static int dial_in_memory(weft_ctx *ctx, const char *addr, const void *pc, weft_
 	int n, err = weft_err(ctx);
 
 	if (!err)
-		err = MEM(0, r_ = mem_dial(addr, &m));
+		err = mem_dial(addr, &m);
 	if (err)
 		return err;
 	sock_in_memory(m, pc, &s);
@@ -385,152 +359,6 @@ int weft_dial(weft_ctx *ctx, const char *addr, weft_conn **out)
 	return err;
 }
 
-/* ---- reading and writing ---- */
-
-static ssize_t sys_recv(struct sock *s, void *buf, size_t n, char *from)
-{
-	struct addr a = { .len = sizeof a.sa };
-	ssize_t got;
-
-	if (s->mem)
-		return MEM_OR_ERRNO(mem_recv(s->mem, buf, n, from));
-	if (!from)
-		return recv(s->fd, buf, n, 0);
-	got = recvfrom(s->fd, buf, n, 0, (struct sockaddr *)&a.sa, &a.len);
-	if (got >= 0)
-		addr_format((struct sockaddr *)&a.sa, a.len, SOCK_DGRAM, from);
-	return got;
-}
-
-/*
- * A short read of TCP took all there was: what comes later, or the end if it has not been
- * seen, raises another edge, and the next call need not ask.  Only at an urgent mark it
- * stops earlier, and once there was one we always ask.  A Unix socket stops wherever
- * descriptors were passed.
- */
-static ssize_t receive(struct sock *s, weft_ctx *ctx, void *buf, size_t n, char *from,
-    const void *pc)
-{
-	ssize_t got = -1;
-	int err = turn_begin(s, DIR_READ, ctx);
-
-	if (err)
-		return err;
-	if (s->pd->drained && !s->pd->ask)
-		err = pd_wait(s->pd, DIR_READ, ctx, WAIT_READ, pc);
-	while (!err && (got = sys_recv(s, buf, n, from)) < 0)
-		err = again(s, DIR_READ, ctx, pc);
-	s->pd->drained = s->tcp && !err && (size_t)got < n;
-	turn_end(s, DIR_READ);
-	return err ? err : got;
-}
-
-ssize_t weft_read(weft_ctx *ctx, weft_conn *c, void *buf, size_t n)
-{
-	return receive(&c->s, ctx, buf, n, NULL, CALLER);
-}
-
-ssize_t weft_recvfrom(weft_ctx *ctx, weft_conn *c, void *buf, size_t n, char *text)
-{
-	return receive(&c->s, ctx, buf, n, text, CALLER);
-}
-
-ssize_t weft_write(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n)
-{
-	struct iovec iov = { (void *)buf, n };
-
-	return weft_writev(ctx, c, &iov, 1);
-}
-
-/* Skips n written bytes. */
-static void advance(struct msghdr *m, size_t n)
-{
-	while (m->msg_iovlen && n >= m->msg_iov->iov_len) {
-		n -= m->msg_iov->iov_len;
-		m->msg_iov++;
-		m->msg_iovlen--;
-	}
-	if (m->msg_iovlen) {
-		m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + n;
-		m->msg_iov->iov_len -= n;
-	}
-}
-
-static ssize_t sys_send(struct sock *s, const struct msghdr *m)
-{
-	if (s->mem)
-		return MEM_OR_ERRNO(mem_send(s->mem, m->msg_iov, m->msg_iovlen, NULL));
-	if (m->msg_iovlen == 1)
-		return send(s->fd, m->msg_iov->iov_base, m->msg_iov->iov_len, MSG_NOSIGNAL);
-	return sendmsg(s->fd, m, MSG_NOSIGNAL);
-}
-
-static int write_all(struct sock *s, weft_ctx *ctx, struct msghdr *m, size_t *total,
-    const void *pc)
-{
-	int err = 0;
-
-	/* an empty datagram is a datagram */
-	for (bool once = false; !err && (m->msg_iovlen || !once); once = true) {
-		ssize_t n = sys_send(s, m);
-
-		if (n < 0) {
-			err = again(s, DIR_WRITE, ctx, pc);
-			continue;
-		}
-		*total += (size_t)n;
-		advance(m, (size_t)n);
-	}
-	return err;
-}
-
-enum { IOV_ROOM = 64 };
-
-ssize_t weft_writev(weft_ctx *ctx, weft_conn *c, const struct iovec *iov, int n)
-{
-	struct sock *s = &c->s;
-	struct iovec part[IOV_ROOM];
-	size_t total = 0;
-	int err = turn_begin(s, DIR_WRITE, ctx);
-
-	if (err)
-		return err;
-	do {
-		int k = n < IOV_ROOM ? n : IOV_ROOM;
-		struct msghdr m = { .msg_iov = part, .msg_iovlen = (size_t)k };
-
-		memcpy(part, iov, (size_t)k * sizeof *iov);
-		err = write_all(s, ctx, &m, &total, CALLER);
-		iov += k;
-		n -= k;
-	} while (!err && n > 0);
-	turn_end(s, DIR_WRITE);
-	return err ? err : (ssize_t)total;
-}
-
-ssize_t weft_sendto(weft_ctx *ctx, weft_conn *c, const void *buf, size_t n, const char *to)
-{
-	struct sock *s = &c->s;
-	struct addr a;
-	ssize_t put = -1;
-	int err;
-
-	if (s->mem)
-		return weft_err(ctx) ? weft_err(ctx) : MEM((ssize_t)0, r_ = mem_send(s->mem,
-		    &(struct iovec){ (void *)buf, n }, 1, to));
-	err = addr_resolve(ctx, to, SOCK_DGRAM, &a, 1);
-	if (err < 0)
-		return err;
-	err = turn_begin(s, DIR_WRITE, ctx);
-	if (err)
-		return err;
-	while (!err && (put = sendto(s->fd, buf, n, MSG_NOSIGNAL, (struct sockaddr *)&a.sa,
-	    a.len)) < 0)
-		err = again(s, DIR_WRITE, ctx, CALLER);
-	turn_end(s, DIR_WRITE);
-	return err ? err : put;
-}
-
 /* ---- the rest ---- */
 
 const char *weft_listener_addr(weft_listener *l)
@@ -557,14 +385,14 @@ int weft_conn_fd(weft_conn *c)
 int weft_close_write(weft_conn *c)
 {
 	if (c->s.mem)
-		return MEM(0, r_ = mem_shutdown(c->s.mem, DIR_WRITE));
+		return mem_shutdown(c->s.mem, DIR_WRITE);
 	return shutdown(c->s.fd, SHUT_WR) ? -errno : 0;
 }
 
 int weft_close_read(weft_conn *c)
 {
 	if (c->s.mem)
-		return MEM(0, r_ = mem_shutdown(c->s.mem, DIR_READ));
+		return mem_shutdown(c->s.mem, DIR_READ);
 	return shutdown(c->s.fd, SHUT_RD) ? -errno : 0;
 }
 
