@@ -229,7 +229,7 @@ static void run_once(weft_b *b)
 	b->looped = b->loops = b->timing = false;
 	atomic_store(&b->t->state, T_RUNNING);
 	weft_spawn_((weft_entry_ *)bench_main, (const intptr_t[6]){ (intptr_t)b,
-	    (intptr_t)test->bench }, &b->t->site, BENCH_STACK);
+	    (intptr_t)test->bench }, b->t->site, BENCH_STACK);
 	wakeup_wait(&b->t->done);
 	weft_stop_timer(b);
 }

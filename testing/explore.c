@@ -196,19 +196,9 @@ static void log_buf(weft_t *t, struct buf *b)
 	buf_finish(b);
 }
 
-static char *schedule_path(weft_t *t)
-{
-	const char *tmp = getenv("TMPDIR");
-	struct buf b = {0};
-
-	buf_printf(&b, "%s/%s.schedule", tmp && *tmp ? tmp : "/tmp", t->name);
-	buf_str(&b);
-	return b.data;
-}
-
 static void how_to_replay(weft_t *t, uint64_t seed, const struct choices *made, struct buf *b)
 {
-	char *path = schedule_path(t);
+	char *path = report_path(t, "schedule");
 
 	buf_printf(b, "    replay: %s -run '^%s$' -seed %#jx\n", harness.program, t->name,
 	    (uintmax_t)seed);

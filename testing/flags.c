@@ -39,6 +39,8 @@ static const struct flag {
 	    "print events as JSON, as go test -json does" },
 	{ "list", F_TEXT, &harness.opt.list, "regexp",
 	    "print the names that match and run nothing" },
+	{ "outputdir", F_TEXT, &harness.opt.outputdir, "dir",
+	    "where traces and schedules of failed tests go (default $TMPDIR or /tmp)" },
 	{ "parallel", F_COUNT, &harness.opt.parallel, "n",
 	    "parallel tests at a time (default: WEFT_PROCS)" },
 	{ "paniconexit0", F_IGNORE, NULL, NULL, NULL },	/* always on here */
@@ -60,6 +62,8 @@ static const struct flag {
 	    "repeat each test for d, with new schedules, until it fails" },
 	{ "timeout", F_DURATION, &harness.opt.timeout, "d",
 	    "stop everything after d; 0: never (default 10m)" },
+	{ "trace", F_TEXT, &harness.opt.trace, "file",
+	    "at the end, write what ran last, for ui.perfetto.dev" },
 	{ "v", F_VERBOSE, NULL, "", "print the name and the log of every test" },
 };
 enum { NFLAGS = sizeof flags / sizeof *flags };

@@ -44,7 +44,7 @@ struct weft_t {
 	struct list	 entry;		/* in harness.running               */
 	weft_t		*parent, *top;	/* NULL, itself: not a sub-test     */
 	const struct weft_test *test;	/* as declared; the top's           */
-	struct weft_site site;		/* for reports on its goroutine     */
+	const struct weft_site *site;	/* for reports on its goroutine     */
 	struct bubble	*bubble;	/* that it runs in, or NULL         */
 	struct schedule	*schedule;	/* it runs under, or NULL           */
 	weft_t		*shell;		/* that is reported in its place, or NULL */
@@ -87,7 +87,7 @@ struct options {
 	int		 strategy;
 	bool		 seeded, shrink;		/* seeded: schedule_seed is given */
 	uint64_t	 schedule_seed;
-	const char	*replay;
+	const char	*replay, *trace, *outputdir;
 };
 
 extern struct harness {
@@ -168,6 +168,7 @@ void	harness_unlock(void);
 void	report_event(weft_t *t, const char *verb);	/* RUN, PAUSE, CONT */
 void	report_log_locked(weft_t *t, const char *text, size_t n);
 void	report_end_locked(weft_t *t);		/* the line with its verdict, and its log */
+char	*report_path(weft_t *t, const char *suffix);	/* of a file for what failed; free it */
 void	report_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int	report_finish(int status, const char *note);	/* PASS or FAIL; returns status */
 void	report_finish_locked(int status, const char *note);

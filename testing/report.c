@@ -168,6 +168,16 @@ void report_end_locked(weft_t *t)
 		verdict(t, "PASS", "pass");
 }
 
+char *report_path(weft_t *t, const char *suffix)
+{
+	const char *tmp = getenv("TMPDIR"), *dir = harness.opt.outputdir;
+	struct buf b = {0};
+
+	buf_printf(&b, "%s/%s.%s", dir ? dir : tmp && *tmp ? tmp : "/tmp", t->name, suffix);
+	buf_str(&b);
+	return b.data;
+}
+
 void report_print(const char *fmt, ...)
 {
 	struct buf b = {0};

@@ -33,6 +33,7 @@ __attribute__((used)) static int (*const entry)(int, char **) = weft_main;
 
 void weft_register_(struct weft_test *test)
 {
+	test->site = (struct weft_site){ test->name, test->file, test->line };
 	test->next = registered;
 	registered = test;
 }
@@ -54,7 +55,7 @@ weft_t *test_new(const struct weft_test *test, weft_t *parent, char *name)
 	t->top = parent ? parent->top : t;
 	t->bubble = parent ? parent->bubble : NULL;
 	t->name = name;
-	t->site = (struct weft_site){ name, test->file, test->line };
+	t->site = &test->site;
 	t->seen = -1;
 	return t;
 }
@@ -137,7 +138,7 @@ static bool execute(weft_t *t)
 {
 	bool clean;
 
-	sched_spawn((weft_entry_ *)test_main, (const intptr_t[6]){ (intptr_t)t }, &t->site,
+	sched_spawn((weft_entry_ *)test_main, (const intptr_t[6]){ (intptr_t)t }, t->site,
 	    (struct home){ &t->group, t->bubble, TEST_STACK }, NULL);
 	wakeup_wait(&t->done);
 	if (t->refused)
@@ -160,6 +161,24 @@ void test_run_quietly(weft_t *t)
 	harness_unlock();
 }
 
+/* What all workers did last. */
+static void write_trace(weft_t *t)
+{
+	char *path = report_path(t, "trace.json");
+	struct buf b = {0};
+	int err = weft_trace_write(path, WEFT_SECOND);
+
+	if (err)
+		buf_printf(&b, "    trace: cannot write %s: %s\n", path, strerror(-err));
+	else
+		buf_printf(&b, "    trace: %s\n", path);
+	harness_lock();
+	report_log_locked(t, b.data, b.len);
+	harness_unlock();
+	buf_finish(&b);
+	free(path);
+}
+
 /* Runs it to its verdict; true: it did not fail.  t is not ours afterwards. */
 static bool test_run(weft_t *t)
 {
@@ -178,6 +197,8 @@ static bool test_run(weft_t *t)
 	}
 	failed = atomic_load(&t->failed);
 	if (failed) {
+		if (!t->parent)
+			write_trace(t);
 		atomic_store(&harness.failed, true);
 		if (t->parent)
 			atomic_store(&t->parent->failed, true);
@@ -243,7 +264,7 @@ bool weft_subtest_(weft_t *t, const char *name, weft_entry_ *f,
 	sub->f = f;
 	memcpy(sub->words, words, sizeof sub->words);
 	sub->words[0] = (intptr_t)sub;
-	sub->site = *site;
+	sub->site = site;
 	report_event(sub, "RUN");
 	return test_run(sub);
 }
@@ -437,7 +458,7 @@ int weft_test_main(int argc, char **argv)
 {
 	struct weft_test **tests;
 	size_t n;
-	int status;
+	int status, err;
 
 	if (!weft_goid())
 		return (weft_run)(weft_test_main, argc, argv);
@@ -454,6 +475,11 @@ int weft_test_main(int argc, char **argv)
 	if (harness.opt.replay && (status = replay_open(tests, n)) >= 0)
 		return status;
 	status = run_all(tests, n);
+	if (harness.opt.trace && (err = weft_trace_write(harness.opt.trace, INT64_MAX / 2))) {
+		fprintf(stderr, "%s: -trace: cannot write %s: %s\n", harness.package,
+		    harness.opt.trace, strerror(-err));
+		status = 2;
+	}
 	free(tests);
 	match_free(harness.run);
 	match_free(harness.skip);

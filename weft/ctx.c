@@ -227,12 +227,12 @@ static weft_ctx *with_deadline(weft_ctx *parent, int64_t now, int64_t when, cons
 
 weft_ctx *weft_with_deadline(weft_ctx *parent, int64_t when)
 {
-	return with_deadline(parent, weft_now(), when, CALLER);
+	return with_deadline(parent, now_here(), when, CALLER);
 }
 
 weft_ctx *weft_with_timeout(weft_ctx *parent, int64_t ns)
 {
-	int64_t now = weft_now();
+	int64_t now = now_here();
 
 	return with_deadline(parent, now, deadline_after(now, ns), CALLER);
 }

@@ -27,6 +27,13 @@ struct weft_goroutine {
 /* Fills in at most n and returns how many there are. */
 size_t	weft_goroutines(struct weft_goroutine *out, size_t n);
 
+/*
+ * The flight recorder: each worker remembers its last 4,096 events, always.  This writes
+ * those of the last ns nanoseconds as JSON for ui.perfetto.dev, with a track per worker and
+ * per goroutine.  0, or what open(2) says, -EIO when the file cannot be written, -ENOMEM.
+ */
+int	weft_trace_write(const char *path, int64_t ns);
+
 /* Counters since the start; cheap to read, exact when nothing runs. */
 struct weft_stats {
 	int	workers;		/* WEFT_PROCS                                  */

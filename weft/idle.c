@@ -9,6 +9,7 @@
  */
 #include "futex.h"
 #include "queue.h"
+#include "trace.h"
 
 bool (*sched_idle_hook)(struct worker *w);
 void	sched_deadlock(void);
@@ -204,7 +205,11 @@ void idle_sleep(struct worker *w)
 	queue_fence();			/* pairs with the one in sched_queue */
 	if (!anything(w)) {
 		check_deadlock(w);
+		trace(w, TRACE_SLEEP, 0);
+		trace_time(w);
 		sleep_until_woken(w, doze ? clock_now() + DOZE_NS : INT64_MAX);
+		trace(w, TRACE_WAKE, 0);
+		trace_time(w);
 	}
 	/* seq_cst: what went into a next quietly is seen when we look next */
 	atomic_fetch_sub(&sched.dozing, doze);

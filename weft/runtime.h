@@ -231,7 +231,8 @@ struct home { struct group *group; struct bubble *bubble; size_t stack; };
 void	sched_spawn(weft_entry_ *f, const intptr_t words[6], const struct weft_site *site,
 	    struct home home, weft_waitgroup *wg);
 
-int64_t	clock_now(void);			/* weft_now(), but never virtual */
+int64_t	clock_now(void);		/* the real clock                            */
+int64_t	now_here(void);			/* the clock of the bubble, if there is one  */
 
 /* Who runs this code. */
 extern struct arena {

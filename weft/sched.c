@@ -15,6 +15,7 @@
 #include "sanitize.h"
 #include "sync.h"
 #include "queue.h"
+#include "trace.h"
 
 struct sched sched = { .poll_until = INT64_MAX };
 
@@ -52,15 +53,21 @@ void sched_ready(struct worker *w, struct g *g)
 			futex_wake((uint32_t *)&g->park.word);
 		else
 			bubble_ready(g->bubble, item_g(g));
+		if (w)
+			trace_ready(w, g);
 		return;
 	}
 	if (!w || atomic_load_explicit(&w->running, memory_order_relaxed) == &w->sched) {
+		if (w)
+			trace_ready(w, g);
 		sched_queue(w, item_g(g));
 		return;
 	}
 	/* Runs next: its data is hot, and the waker is likely to wait soon. */
 	uintptr_t old = atomic_exchange(&w->next, item_g(g));
 	if (old) {
+		if (!item_is_task(old))
+			trace(w, TRACE_READY, old);
 		queue_push(w, old);
 		queue_fence();
 		queue_announce();
@@ -123,6 +130,7 @@ static struct g *begin(struct worker *w, struct task *t)
 
 	san_stack_fresh(g);
 	bind(w, g, t);
+	trace_begin(w, g);
 #if defined(__x86_64__)
 	*--sp = 0;			/* keeps the stack aligned at swap_entry's call */
 	*--sp = 0;
@@ -192,6 +200,7 @@ static inline void after_switch(struct g *g)
 static inline void switch_to(struct worker *w, struct g *from, struct g *to,
     void (*after)(struct worker *, struct g *))
 {
+	trace_run(w, from, to);
 	to->w = w;
 	w->after = after;
 	w->after_g = from;
@@ -312,6 +321,7 @@ static void next_on_this_stack(struct g *g)
 		if (SANITIZED || !t || t->class != g->class)
 			end(g, item);
 		bind(w, g, t);
+		trace_begin(w, g);
 		w->stats.switches++;
 		call(g->f, g->words);
 		finish(g);

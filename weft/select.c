@@ -182,7 +182,7 @@ static int wait_cases(struct weft_case *k, struct node *nodes, size_t n, int tim
     enum reason why, const void *pc)
 {
 	struct g *g = self();
-	int64_t until = timeout >= 0 ? deadline_after(weft_now(), k[timeout].ns) : 0;
+	int64_t until = timeout >= 0 ? deadline_after(now_here(), k[timeout].ns) : 0;
 
 	for (;;) {
 		uint32_t gen = park_begin(&g->park);

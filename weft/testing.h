@@ -46,6 +46,7 @@ struct weft_test {
 	int	line;
 	void	(*test)(weft_t *);
 	void	(*bench)(weft_b *);
+	struct weft_site site;
 	struct weft_test *next;
 };
 

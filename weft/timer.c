@@ -26,12 +26,17 @@ int64_t clock_now(void)
 	return ts.tv_sec * WEFT_SECOND + ts.tv_nsec;
 }
 
-int64_t weft_now(void)
+int64_t now_here(void)
 {
 	struct bubble *b = bubble_current();
 
-	STEP("looks at the clock");	/* who waits for it awake is found out */
 	return b ? b->now : clock_now();
+}
+
+int64_t weft_now(void)
+{
+	STEP("looks at the clock");	/* who waits for it awake is found out */
+	return now_here();
 }
 
 int64_t timer_bucket(int64_t now, int64_t when)
@@ -168,7 +173,7 @@ void timer_arm_g(struct g *g, uint32_t gen, int64_t when)
 	}
 	g->timer.fire = fire_g;
 	g->timer_gen = gen;
-	timer_add(&g->timer, timer_bucket(weft_now(), when));
+	timer_add(&g->timer, timer_bucket(now_here(), when));
 }
 
 void timer_disarm_g(struct g *g)
@@ -199,7 +204,7 @@ void weft_sleep(int64_t ns)
 			;
 		return;
 	}
-	timer_arm_g(g, park_begin(&g->park), deadline_after(weft_now(), ns));
+	timer_arm_g(g, park_begin(&g->park), deadline_after(now_here(), ns));
 	sched_park(g, WAIT_SLEEP, NULL, CALLER);
 }
 
@@ -275,7 +280,7 @@ static weft_chan(int64_t) tick_chan(void)
 
 static void start(weft_timer *t, int64_t ns)
 {
-	int64_t now = weft_now();
+	int64_t now = now_here();
 	int64_t when = deadline_after(now, ns);
 
 	san_release(t);

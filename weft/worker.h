@@ -36,6 +36,10 @@ struct worker {
 	_Atomic uint32_t  tick;		/* switches so far; read by thieves and the monitor */
 	uint32_t	  streak;	/* times in a row that next was used */
 	_Atomic(struct g *) running;	/* for reports and the monitor */
+	_Atomic uint64_t *trace;	/* the flight recorder's ring: trace.h */
+	_Atomic uint64_t  traced;	/* events so far */
+	uint64_t	  trace_next;	/* the event after which time is recorded */
+	uint64_t	  trace_last, trace_timed;	/* when it was, and then */
 	void		(*after)(struct worker *, struct g *); /* to do on the next stack */
 	struct g	 *after_g;
 	struct rand	  rand;
@@ -68,7 +72,7 @@ struct worker {
 	_Atomic pid_t	  tid;
 	struct weft_stats stats;	/* own counts, read by others without care */
 	int64_t		  ended;
-	struct g	  sched;	/* record of the thread's own stack */
+	struct g	  sched __attribute__((aligned(64)));	/* of the thread's own stack */
 };
 
 struct sched {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace.h"
 #include "queue.h"
 
 void	signals_init(void);
@@ -27,11 +28,13 @@ static struct worker *worker_new(int index)
 	atomic_store(&w->timers.next, INT64_MAX);
 	w->seen = xcalloc(MAX_WORKERS, sizeof *w->seen);
 	rand_seed(&w->rand, rand_entropy());
+	trace_start(w);
 	return w;
 }
 
 static void worker_free(struct worker *w)
 {
+	trace_stop(w);
 	free(w->seen);
 	free(w);
 }

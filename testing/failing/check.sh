@@ -23,7 +23,7 @@ normal()
 	    -e 's/goroutine [0-9]+/goroutine N/g; s/held by [0-9]+/held by N/g' \
 	    -e 's/, [0-9.]+(ms|s|m|h)\]/]/' \
 	    -e 's,[^ "]*/([a-z_]+\.c:),\1,g' \
-	    -e 's,[^ "]*/([A-Za-z]+\.schedule),\1,g; s,[^ "]*/(failing\.test -),\1,g' \
+	    -e 's,[^ "]*/([A-Za-z]+\.(schedule|trace\.json)),\1,g; s,[^ "]*/(failing\.test -),\1,g' \
 	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
 	    -e '/goroutine N \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
 	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
