@@ -65,7 +65,7 @@ check: setup
 race asan aarch64:
 	@$(MAKE) --no-print-directory MODE=$@ check
 # make explore: the runtime's own tests under many schedules each; EXPLORE=how many
-EXPLORE	?= 200
+EXPLORE	?= 50
 explore: setup
 	@$(JOBS) tests
 	@tools/explore $B $(EXPLORE)
@@ -132,6 +132,6 @@ install: all
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$pc .in) || exit 1; done
 
 .DELETE_ON_ERROR:
-.PHONY: all tests run check race asan aarch64 bench setup format clean help install
+.PHONY: all tests run check explore race asan aarch64 bench setup format clean help install
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
