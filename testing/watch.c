@@ -184,6 +184,13 @@ static void print_all(struct out *o, void *arg)
 	g_each(&t->group, print_goroutine, o);
 }
 
+static void print_cycle(struct out *o, void *arg)
+{
+	weft_t *t = arg;
+
+	dump_cycle(o, &t->group, "    ");
+}
+
 struct search { int64_t goid; int n; bool found; };
 
 static void search(struct g *g, const struct task *task, void *arg)
@@ -198,11 +205,16 @@ void watch_report(weft_t *t)
 {
 	struct search s = { .goid = atomic_load(&t->goid) };
 	struct buf b = {0};
+	size_t before;
 
 	g_each(&t->group, search, &s);
 	if (!s.found)
 		buf_adds(&b, "    the test's own goroutine called weft_goexit\n");
-	if (s.n && !(t->bubble && t->bubble->frozen))
+	before = b.len;
+	watch_dump(&b, print_cycle, t);
+	if (b.len > before)
+		buf_adds(&b, "    all goroutines of the test:\n");
+	else if (s.n && !(t->bubble && t->bubble->frozen))
 		buf_adds(&b, "    deadlock: all goroutines of the test are asleep\n");
 	watch_dump(&b, print_all, t);
 	harness_lock();

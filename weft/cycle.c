@@ -2,19 +2,22 @@
  * cycle.c - goroutines that wait for each other's locks
  *
  * A waiter has one lock that it waits for, and a lock one holder, so the graph is
- * a set of paths: whoever follows one either leaves it or runs in a circle.
+ * a set of paths: whoever follows one either leaves it or runs in a circle.  The numbers
+ * of goroutines in bubbles mean nothing outside, so it is one group's graph, or that of
+ * all which are in no bubble.
  */
 #include "pages.h"
 #include "runtime.h"
 
 /* A goroutine that waits for a lock, and for whom. */
 struct edge { int64_t from, to; struct g *g; size_t seen; };
-struct edges { struct edge *e; size_t n, room; };
+struct edges { struct group *group; struct edge *e; size_t n, room; };
 
 /* The goroutine that g waits for, or 0. */
-static int64_t edge_of(const struct g *g)
+static int64_t edge_of(const struct edges *k, const struct g *g)
 {
-	return g && atomic_load(&g->status) == G_WAITING ? dump_holder(g) : 0;
+	return g && (k->group || g->kind != KIND_BUBBLED) &&
+	    atomic_load(&g->status) == G_WAITING ? dump_holder(g) : 0;
 }
 
 static void count_edge(struct g *g, const struct task *t, void *arg)
@@ -22,14 +25,14 @@ static void count_edge(struct g *g, const struct task *t, void *arg)
 	struct edges *k = arg;
 
 	(void)t;
-	if (edge_of(g))
+	if (edge_of(k, g))
 		k->room++;
 }
 
 static void add_edge(struct g *g, const struct task *t, void *arg)
 {
 	struct edges *k = arg;
-	int64_t to = edge_of(g);
+	int64_t to = edge_of(k, g);
 
 	(void)t;
 	if (to && k->n < k->room)
@@ -52,7 +55,8 @@ static struct edge *next_edge(const struct edges *k, const struct edge *e)
 	return lo < k->n && k->e[lo].from == e->to ? &k->e[lo] : NULL;
 }
 
-static void print_cycle(struct out *o, const struct edges *k, struct edge *first)
+static void print_cycle(struct out *o, const struct edges *k, struct edge *first,
+    const char *indent)
 {
 	struct edge *e = first;
 	size_t n = 0;
@@ -61,22 +65,23 @@ static void print_cycle(struct out *o, const struct edges *k, struct edge *first
 		n++;
 	while ((e = next_edge(k, e)) != first);
 	if (n == 1)
-		out_printf(o, "deadlock: a goroutine waits for itself\n");
+		out_printf(o, "%sdeadlock: a goroutine waits for itself\n", indent);
 	else
-		out_printf(o, "deadlock: %zu goroutines wait for each other\n", n);
-	do
+		out_printf(o, "%sdeadlock: %zu goroutines wait for each other\n", indent, n);
+	do {
+		out_printf(o, "%s", indent);
 		dump_goroutine(o, e->g, NULL, "  ", false);
-	while ((e = next_edge(k, e)) != first);
+	}	while ((e = next_edge(k, e)) != first);
 }
 
-void dump_cycle(struct out *o)
+void dump_cycle(struct out *o, struct group *gr, const char *indent)
 {
-	struct edges k = { .n = 0 };
+	struct edges k = { .group = gr };
 
-	g_each(NULL, count_edge, &k);
+	g_each(gr, count_edge, &k);
 	if (!k.room || !(k.e = pages(k.room * sizeof *k.e)))
 		return;
-	g_each(NULL, add_edge, &k);
+	g_each(gr, add_edge, &k);
 	for (size_t i = 0; i < k.n; i++) {
 		struct edge *e = &k.e[i];
 
@@ -84,7 +89,7 @@ void dump_cycle(struct out *o)
 		for (; e && !e->seen; e = next_edge(&k, e))
 			e->seen = i + 1;
 		if (e && e->seen == i + 1)
-			print_cycle(o, &k, e);
+			print_cycle(o, &k, e, indent);
 	}
 	munmap(k.e, k.room * sizeof *k.e);
 }

@@ -11,7 +11,6 @@
 #include "sync.h"
 #include "testing.h"
 
-void	dump_cycle(struct out *o);
 
 /* Keeps a call from becoming a jump. */
 #define STAY()	__asm__ volatile("" ::: "memory")
@@ -35,7 +34,7 @@ static void cycles(int fd)
 	struct out o;
 
 	out_init(&o, fd);
-	dump_cycle(&o);
+	dump_cycle(&o, NULL, "");
 	out_flush(&o);
 }
 

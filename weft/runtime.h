@@ -155,8 +155,9 @@ const char *reason_name(enum reason r);
 void	dump_goroutine(struct out *o, struct g *g, const struct task *t,
 	    const char *indent, bool stack);
 void	dump_all(int fd);
-/* Goroutines that wait for each other's locks, if there are such. */
-void	dump_cycle(struct out *o);
+/* Goroutines of a group (NULL: of none that is in a bubble) that wait for each other's
+   locks, if there are such. */
+void	dump_cycle(struct out *o, struct group *gr, const char *indent);
 int64_t	dump_holder(const struct g *g);	/* of the lock that g waits for, or 0 */
 void	dump_pc(struct out *o, const void *pc);		/* "function file.c:12" */
 

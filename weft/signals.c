@@ -45,7 +45,7 @@ static void report_cycle(void)
 	struct out o;
 
 	out_init(&o, STDERR_FILENO);
-	dump_cycle(&o);
+	dump_cycle(&o, NULL, "");
 	out_flush(&o);
 }
 

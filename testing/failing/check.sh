@@ -1,11 +1,12 @@
 #!/bin/sh
-# Runs tests that must fail and compares their reports: check.sh path/to/failing.test
+# Runs tests and compares their reports: check.sh path/to/failing.test [folder of .want]
 # Each .want begins with the flags to run with and ends with the exit status.
 # check.sh -update path writes them anew; read the difference before you keep it.
-dir=$(dirname "$0")
 update=
 [ "$1" = -update ] && { update=1; shift; }
 prog=$1
+dir=${2:-$(dirname "$0")}
+files=$(cd "$dir" && echo *.c | sed "s/ /|/g; s/\.c//g")
 [ -x "$prog" ] || { echo "usage: $0 [-update] path/to/failing.test" >&2; exit 2; }
 tmp=$(mktemp -d) || exit 2
 export TMPDIR="$tmp"
@@ -23,11 +24,11 @@ normal()
 	    -e 's/goroutine [0-9]+/goroutine N/g; s/held by [0-9]+/held by N/g' \
 	    -e 's/, [0-9.]+(ms|s|m|h)\]/]/' \
 	    -e 's,[^ "]*/([a-z_]+\.c:),\1,g' \
-	    -e 's,[^ "]*/([A-Za-z]+\.(schedule|trace\.json)),\1,g; s,[^ "]*/(failing\.test -),\1,g' \
+	    -e 's,[^ "]*/([A-Za-z]+\.(schedule|trace\.json)),\1,g; s,[^ "]*/([a-z_]+\.test -),\1,g' \
 	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
 	    -e '/goroutine N \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
 	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
-		/(bubbles|checks|explored|leaks|stuck)\.c:/!d
+		/('$files')\.c:/!d
 	    }'
 }
 
