@@ -6,7 +6,7 @@
 /* A disk that may be full, wherever the explorer wants it to be. */
 static int store(int *stored)
 {
-	if (weft_choose(3) == 0)
+	if (weft_choose(3) == 1)
 		return -ENOSPC;
 	++*stored;
 	return 0;
