@@ -120,7 +120,7 @@ $B/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL) -c -o $@ $<
 
-HEADERS	= weft.h weft_impl.h short.h sync.h sync_impl.h time.h net.h debug.h testing.h
+HEADERS	= weft.h weft_impl.h short.h sync.h sync_impl.h time.h net.h debug.h profile.h testing.h
 install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/pipeline lib/pkgconfig \
 	    bin share/man/man1 share/man/man3 share/man/man7)

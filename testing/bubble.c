@@ -92,15 +92,15 @@ void weft_settle(void)
 	bubble_settle(CALLER);
 }
 
-void weft_net(struct weft_net f)
+void weft_net_faults(struct weft_net_faults f)
 {
 	struct mem_faults faults = { f.latency_min, f.latency_max, f.bytes_per_second, f.loss,
 	    f.reset };
 
 	if (f.latency_min < 0 || f.bytes_per_second < 0 || f.loss < 0 || f.loss >= 1 ||
 	    f.reset < 0 || f.reset > 1)
-		die("weft_net: times and rates are not below 0, loss is below 1, reset at most 1");
-	memnet_faults(here("weft_net"), &faults);
+		die("weft_net_faults: times and rates are not below 0, loss is below 1, reset at most 1");
+	memnet_faults(here("weft_net_faults"), &faults);
 }
 
 void weft_net_cut(const char *addr)

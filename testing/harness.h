@@ -88,6 +88,7 @@ struct options {
 	bool		 seeded, shrink;		/* seeded: schedule_seed is given */
 	uint64_t	 schedule_seed;
 	const char	*replay, *trace, *outputdir;
+	const char	*cpuprofile, *goroutineprofile, *blockprofile, *mutexprofile;
 };
 
 extern struct harness {
@@ -180,6 +181,11 @@ void	json_output(const char *test, const char *text, size_t n);
 void	json_string(struct buf *b, const char *s, size_t n);
 int	capture_start(void);			/* the descriptor to wait on */
 void	capture_drain(bool partial);		/* partial: unfinished lines as well */
+
+/* profiles.c */
+bool	profiles_start(void);		/* true: a file cannot be written, which has been told */
+bool	profiles_write(void);		/* the same */
+void	report_trace(weft_t *t);	/* what all workers did last, and where it is written */
 
 /* bench.c, alloc.c */
 void	bench_run(struct weft_test **tests, size_t n);

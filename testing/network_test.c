@@ -77,7 +77,7 @@ TEST(MemoryNetworkLatencyIsExact, .bubble = true)
 	int64_t begun = weft_now();
 	weft_conn *c;
 
-	weft_net((struct weft_net){ .latency_min = 10 * WEFT_MS, .latency_max = 10 * WEFT_MS });
+	weft_net_faults((struct weft_net_faults){ .latency_min = 10 * WEFT_MS, .latency_max = 10 * WEFT_MS });
 	REQUIRE(weft_dial(NULL, SERVER, &c) == 0);
 	CHECK_EQ(weft_now() - begun, 20 * WEFT_MS);
 	ask(c, "x");
@@ -96,7 +96,7 @@ TEST(MemoryNetworkBandwidthIsExact, .bubble = true)
 	weft_conn *c;
 	ssize_t n;
 
-	weft_net((struct weft_net){ .bytes_per_second = 100000 });
+	weft_net_faults((struct weft_net_faults){ .bytes_per_second = 100000 });
 	REQUIRE(weft_dial(NULL, SERVER, &c) == 0);
 	begun = weft_now();
 	CHECK_EQ(weft_write(NULL, c, big, sizeof big), sizeof big);
@@ -235,7 +235,7 @@ TEST(MemoryNetworkDatagrams, .explore = 50)
 	CHECK_EQ(weft_write(NULL, a, "ping", 4), 4);
 	CHECK_EQ(weft_recvfrom(NULL, b, buf, sizeof buf, from), 4);
 	CHECK_STR(from, weft_conn_local(a));
-	weft_net((struct weft_net){ .latency_max = WEFT_SECOND, .loss = 0.3 });
+	weft_net_faults((struct weft_net_faults){ .latency_max = WEFT_SECOND, .loss = 0.3 });
 	for (char i = 0; i < 20; i++)
 		CHECK_EQ(weft_sendto(NULL, b, &i, 1, from), 1);
 	while (weft_read(soon, a, buf, sizeof buf) == 1) {
@@ -272,7 +272,7 @@ TEST(MemoryNetworkResetsByChance, .explore = 30)
 	weft_waitgroup wg = {0};
 	_Atomic int resets = 0;
 
-	weft_net((struct weft_net){ .reset = 0.02, .latency_max = WEFT_MS });
+	weft_net_faults((struct weft_net_faults){ .reset = 0.02, .latency_max = WEFT_MS });
 	for (int i = 0; i < 4; i++)
 		weft_waitgroup_go(&wg, try_to_ask, &resets);
 	weft_waitgroup_wait(&wg);

@@ -161,24 +161,6 @@ void test_run_quietly(weft_t *t)
 	harness_unlock();
 }
 
-/* What all workers did last. */
-static void write_trace(weft_t *t)
-{
-	char *path = report_path(t, "trace.json");
-	struct buf b = {0};
-	int err = weft_trace_write(path, WEFT_SECOND);
-
-	if (err)
-		buf_printf(&b, "    trace: cannot write %s: %s\n", path, strerror(-err));
-	else
-		buf_printf(&b, "    trace: %s\n", path);
-	harness_lock();
-	report_log_locked(t, b.data, b.len);
-	harness_unlock();
-	buf_finish(&b);
-	free(path);
-}
-
 /* Runs it to its verdict; true: it did not fail.  t is not ours afterwards. */
 static bool test_run(weft_t *t)
 {
@@ -198,7 +180,7 @@ static bool test_run(weft_t *t)
 	failed = atomic_load(&t->failed);
 	if (failed) {
 		if (!t->parent)
-			write_trace(t);
+			report_trace(t);
 		atomic_store(&harness.failed, true);
 		if (t->parent)
 			atomic_store(&t->parent->failed, true);
@@ -458,7 +440,7 @@ int weft_test_main(int argc, char **argv)
 {
 	struct weft_test **tests;
 	size_t n;
-	int status, err;
+	int status;
 
 	if (!weft_goid())
 		return (weft_run)(weft_test_main, argc, argv);
@@ -474,12 +456,11 @@ int weft_test_main(int argc, char **argv)
 	tests = collect(&n);
 	if (harness.opt.replay && (status = replay_open(tests, n)) >= 0)
 		return status;
+	if (profiles_start())
+		return 2;
 	status = run_all(tests, n);
-	if (harness.opt.trace && (err = weft_trace_write(harness.opt.trace, INT64_MAX / 2))) {
-		fprintf(stderr, "%s: -trace: cannot write %s: %s\n", harness.package,
-		    harness.opt.trace, strerror(-err));
+	if (profiles_write())
 		status = 2;
-	}
 	free(tests);
 	match_free(harness.run);
 	match_free(harness.skip);

@@ -23,7 +23,6 @@
 #include "unwind.h"
 #include "worker.h"
 
-
 /* ---- output ---- */
 
 void out_init(struct out *o, int fd)

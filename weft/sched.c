@@ -14,6 +14,7 @@
 #include "futex.h"
 #include "sanitize.h"
 #include "sync.h"
+#include "profile_wait.h"
 #include "queue.h"
 #include "trace.h"
 
@@ -368,7 +369,7 @@ static void park_thread(struct g *g)
 	}
 }
 
-void sched_park(struct g *g, enum reason why, const void *object, const void *pc)
+static void park(struct g *g, enum reason why, const void *object, const void *pc)
 {
 	g->reason = (uint8_t)why;
 	g->object = object;
@@ -390,6 +391,20 @@ void sched_park(struct g *g, enum reason why, const void *object, const void *pc
 	}
 	g->reason = WAIT_NONE;
 	park_end(&g->park);
+}
+
+void sched_park(struct g *g, enum reason why, const void *object, const void *pc)
+{
+	int64_t begun;
+
+	if (likely(!atomic_load_explicit(&profile_rate, memory_order_relaxed))) {
+		park(g, why, object, pc);
+		return;
+	}
+	begun = profile_wait_begins(g);
+	park(g, why, object, pc);
+	if (begun)
+		profile_wait_ended(g, why, begun);
 }
 
 void weft_yield(void)

@@ -92,13 +92,13 @@ void	weft_settle(void);	/* until everyone else in the bubble waits */
  * nothing takes time, until the test asks for it.  Under exploration reads may also
  * bring less than was asked for.
  */
-struct weft_net {
+struct weft_net_faults {
 	int64_t	latency_min, latency_max;	/* ns, one way                         */
 	int64_t	bytes_per_second;		/* of a connection, each way; 0: any   */
 	double	loss;		/* 0 to 1, of datagrams; in a stream each costs 200 ms */
 	double	reset;		/* 0 to 1, of writes: they reset their connection      */
 };
-void	weft_net(struct weft_net faults);	/* from now on; {0} is none */
+void	weft_net_faults(struct weft_net_faults faults);	/* from now on; {0} is none */
 /*
  * addr is a socket's, or what all of a host's begin with: "tcp://10.0.0.7".  What is cut
  * off neither sends nor receives: streams wait, datagrams are lost, nobody is told.

@@ -222,6 +222,15 @@ static void answer(ucontext_t *u)
 	request.n = t.n;
 }
 
+size_t unwind_context(void *ucontext, void **pcs, size_t max)
+{
+	struct trace t = { .pcs = pcs, .max = max,
+	    .first = CONTEXT_PC((ucontext_t *)ucontext), .hi = UINTPTR_MAX };
+
+	walk(&t);
+	return t.n;
+}
+
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
 	if (previous.sa_flags & SA_SIGINFO)

@@ -21,6 +21,9 @@ size_t	unwind_self(void **pcs, size_t max, size_t skip);
 /* A goroutine's that is not running.  0: it was, or began to. */
 size_t	unwind_parked(struct g *g, void **pcs, size_t max);
 
+/* From a signal handler: what the signal interrupted. */
+size_t	unwind_context(void *ucontext, void **pcs, size_t max);
+
 /*
  * Another thread's, by a signal; at most 64 frames.  0: no answer in 100 ms.
  * unwind_running gives none when the thread is not on g's stack at that moment.

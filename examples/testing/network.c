@@ -64,11 +64,11 @@ TEST(AskGetsThrough, .explore = 200)
 
 	REQUIRE(weft_listen(NULL, SERVER, &l) == 0);
 	weft_go(serve, ctx, l);
-	weft_net((struct weft_net){ .latency_min = WEFT_MS, .latency_max = 30 * WEFT_MS,
+	weft_net_faults((struct weft_net_faults){ .latency_min = WEFT_MS, .latency_max = 30 * WEFT_MS,
 	    .reset = 0.2 });
 	CHECK_EQ(ask(ctx, answer), 0);
 	CHECK_STR(answer, "ok");
-	weft_net((struct weft_net){0});
+	weft_net_faults((struct weft_net_faults){0});
 	weft_sleep(WEFT_SECOND);		/* what is under way arrives */
 	weft_cancel(ctx);
 	weft_settle();

@@ -1,0 +1,80 @@
+/* profiles.c - files for pprof and for ui.perfetto.dev: of a whole run, and of what failed */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../weft/debug.h"
+#include "../weft/profile.h"
+#include "harness.h"
+
+/* What all workers did last. */
+void report_trace(weft_t *t)
+{
+	char *path = report_path(t, "trace.json");
+	struct buf b = {0};
+	int err = weft_trace_write(path, WEFT_SECOND);
+
+	if (err)
+		buf_printf(&b, "    trace: cannot write %s: %s\n", path, strerror(-err));
+	else
+		buf_printf(&b, "    trace: %s\n", path);
+	harness_lock();
+	report_log_locked(t, b.data, b.len);
+	harness_unlock();
+	buf_finish(&b);
+	free(path);
+}
+
+/* True: err is one, and has been told. */
+static bool cannot_write(const char *flag, const char *path, int err)
+{
+	if (err)
+		fprintf(stderr, "%s: -%s: cannot write %s: %s\n", harness.package, flag, path,
+		    strerror(-err));
+	return err;
+}
+
+/* That the files can be written is found out before the tests run. */
+bool profiles_start(void)
+{
+	const struct options *o = &harness.opt;
+	const struct { const char *flag, *path; } files[] = { { "cpuprofile", o->cpuprofile },
+	    { "goroutineprofile", o->goroutineprofile }, { "blockprofile", o->blockprofile },
+	    { "mutexprofile", o->mutexprofile }, { "trace", o->trace } };
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		FILE *f = files[i].path ? fopen(files[i].path, "we") : NULL;
+
+		if (files[i].path && !f) {
+			harness.finished = true;
+			return cannot_write(files[i].flag, files[i].path, -errno);
+		}
+		if (f)
+			fclose(f);
+	}
+	if (o->blockprofile || o->mutexprofile)
+		weft_profile_waits(1);
+	return o->cpuprofile && cannot_write("cpuprofile", o->cpuprofile,
+	    weft_profile_start(o->cpuprofile, 0));
+}
+
+bool profiles_write(void)
+{
+	const struct options *o = &harness.opt;
+	bool bad = false;
+
+	if (o->cpuprofile)
+		bad |= cannot_write("cpuprofile", o->cpuprofile, weft_profile_stop());
+	if (o->goroutineprofile)
+		bad |= cannot_write("goroutineprofile", o->goroutineprofile,
+		    weft_profile_goroutines(o->goroutineprofile));
+	if (o->blockprofile)
+		bad |= cannot_write("blockprofile", o->blockprofile,
+		    weft_profile_block(o->blockprofile));
+	if (o->mutexprofile)
+		bad |= cannot_write("mutexprofile", o->mutexprofile,
+		    weft_profile_mutex(o->mutexprofile));
+	if (o->trace)
+		bad |= cannot_write("trace", o->trace, weft_trace_write(o->trace, INT64_MAX / 2));
+	return bad;
+}

@@ -1,0 +1,40 @@
+/*
+ * profile.h - where the time goes, in the format of pprof
+ *
+ *	weft_profile_start("cpu.pb", 0);
+ *	...
+ *	weft_profile_stop();
+ *
+ *	$ pprof -http :8080 cpu.pb
+ *
+ * Every sample carries the labels "goroutine", the function that weft_go started, and
+ * "spawned", where.  Functions and lines are in the file: pprof needs nothing else.
+ * All return 0, or what open(2) says, -EIO when the file cannot be written, -ENOMEM,
+ * and what is said below.
+ */
+#ifndef WEFT_PROFILE_H
+#define WEFT_PROFILE_H
+
+#include "weft.h"
+
+/*
+ * CPU time: takes SIGPROF and ITIMER_PROF, and a sample hz times a second of processor
+ * time (0: 100).  -EBUSY: one is being taken already.  stop writes the file; -EINVAL:
+ * none is.
+ */
+int	weft_profile_start(const char *path, int hz);
+int	weft_profile_stop(void);
+
+/* Where goroutines are now, running ones too. */
+int	weft_profile_goroutines(const char *path);
+
+/*
+ * Where goroutines waited, how often and how long, whenever the rate was above 0: for others
+ * (channels, select, groups, conditions) and for locks.  0, as it is in the beginning,
+ * is off; 1 counts each wait, n one in n on average, with the figures scaled.
+ */
+void	weft_profile_waits(int rate);
+int	weft_profile_block(const char *path);
+int	weft_profile_mutex(const char *path);
+
+#endif
