@@ -76,18 +76,20 @@ int weft_profile_start(const char *path, int hz)
 {
 	struct sigaction sa = { .sa_sigaction = on_prof,
 	    .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+	struct sample *all = atomic_load(&cpu.samples);
 	int err = 0;
 
 	lock(&cpu.lock);
 	if (cpu.path)
 		err = -EBUSY;
-	else if (!cpu.samples && !(cpu.samples = pages(CPU_SAMPLES * sizeof *cpu.samples)))
+	else if (!all && !(all = pages(CPU_SAMPLES * sizeof *all)))
 		err = -ENOMEM;
 	if (!err) {
 		cpu.path = xstrdup(path);
 		cpu.hz = hz > 0 ? hz : 100;
 		cpu.begun = clock_now();
 		atomic_store(&cpu.n, 0);
+		atomic_store(&cpu.samples, all);
 		sigfillset(&sa.sa_mask);
 		sigaction(SIGPROF, &sa, &cpu.old);
 		err = set_timer(cpu.hz);
@@ -101,6 +103,7 @@ int weft_profile_stop(void)
 {
 	static const struct pprof_type types[] = { { "samples", "count" },
 	    { "cpu", "nanoseconds" } };
+	struct sample *all = atomic_load(&cpu.samples);
 	struct pprof *p;
 	size_t n;
 	int err;
@@ -114,7 +117,7 @@ int weft_profile_stop(void)
 	n = atomic_load(&cpu.n);
 	p = pprof_new(types, 2, WEFT_SECOND / cpu.hz);
 	for (size_t i = 0; i < n && i < CPU_SAMPLES; i++) {
-		const struct sample *s = &cpu.samples[i];
+		const struct sample *s = &all[i];
 
 		if (s->n)
 			pprof_add(p, s->pcs, s->n, (int64_t[]){ 1, WEFT_SECOND / cpu.hz },
