@@ -108,6 +108,7 @@ $B/examples/%: $B/examples/%.o $(RT)
 	$(LINK)
 
 $B/base/%.o $B/weft/%.o: EXTRA = -fvisibility=hidden $(RT_SAN)
+$B/weft/start.o: weft/weft-gdb.py
 # every call of a failing test is to be seen in its report
 $B/testing/failing/%.o $B/examples/testing/%.o: EXTRA = -fno-optimize-sibling-calls
 # and so is what of the harness runs inside the scheduler

@@ -97,7 +97,7 @@ static void lock_both(weft_mutex *a, weft_mutex *b, weft_chan(int) locked, weft_
 	weft_mutex_unlock(b);
 }
 
-TEST(DumpNamesBothOfADeadlock)
+TEST(DumpNamesBothOfADeadlock, .real = true)
 {
 	weft_mutex a = { 0 }, b = { 0 };
 	weft_chan(int) locked = weft_make(int, 0), go = weft_make(int, 0);

@@ -14,6 +14,14 @@
 #include "debug.h"
 #include "worker.h"
 
+/* gdb finds its commands in the program; see weft-gdb.py. */
+__asm__(".pushsection .debug_gdb_scripts, \"MS\", @progbits, 1\n"
+	".byte 4\n"
+	".ascii \"gdb.inlined-script.weft\\n\"\n"
+	".incbin \"weft/weft-gdb.py\"\n"
+	".byte 0\n"
+	".popsection\n");
+
 /* The cgroup's quota in CPUs, rounded up; 0: none. */
 static int cgroup_cpus(void)
 {
