@@ -316,7 +316,9 @@ int64_t explore_count(const struct weft_test *test)
 		return harness.opt.explore;
 	if (harness.opt.stress)
 		return test->explore ? INT64_MAX : 0;
-	return harness.opt.seeded && (test->bubble || test->explore) ? 1 : test->explore;
+	if (harness.opt.seeded && harness.opt.schedule_seed >> SEED_NUMBER_BITS)
+		return test->bubble || test->explore;
+	return test->explore;
 }
 
 static void check_sometimes(weft_t *t, int64_t runs)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "sanitize.h"
+#include "valgrind.h"
 #include "worker.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -230,6 +231,7 @@ static struct g *take_fresh(unsigned class)
 	g = slot_record(class, fresh[class]++);
 	g->class = (uint8_t)class;
 	g->stack_lo = slot_low(g) + page_size;
+	valgrind_stack(g->stack_lo, g);
 	san_fiber_create(g);
 	return g;
 }
