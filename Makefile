@@ -131,10 +131,19 @@ install: all
 	tools/hide-symbols $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(notdir $(LIBS)))
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
-	for pc in tools/*.pc.in; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $$pc \
-	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$pc .in) || exit 1; done
+	$(call install_pc,weft weft-testing weft-pipeline)
+# make install-race: the libraries for programs under ThreadSanitizer, built by clang
+install-race:
+	@tools/setup race
+	@$(MAKE) --no-print-directory -s MODE=race all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,pkgconfig weft-race)
+	install -m 644 build/race/libweft*.a $(DESTDIR)$(PREFIX)/lib/weft-race
+	tools/hide-symbols $(DESTDIR)$(PREFIX)/lib/weft-race/libweft*.a
+	$(call install_pc,weft-race weft-testing-race)
+install_pc = for pc in $1; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' tools/$$pc.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$pc.pc || exit 1; done
 
 .DELETE_ON_ERROR:
-.PHONY: all tests run check explore race asan aarch64 bench setup format clean help install
+.PHONY: all tests run check explore race asan aarch64 bench setup format clean help install install-race
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -52,6 +52,8 @@ static const struct flag {
 	{ "parallel", F_COUNT, &harness.opt.parallel, "n",
 	    "parallel tests at a time (default: WEFT_PROCS)" },
 	{ "paniconexit0", F_IGNORE, NULL, NULL, NULL },	/* always on here */
+	{ "race", F_BOOL, &harness.opt.race, "",
+	    "run this program's other build, the one under ThreadSanitizer" },
 	{ "replay", F_TEXT, &harness.opt.replay, "file",
 	    "run the test of a .schedule file, exactly as the file says" },
 	{ "run", F_TEXT, &harness.opt.run, "regexp",

@@ -85,7 +85,7 @@ struct options {
 	int64_t		 benchtime, benchloops;		/* loops: 0, go by the time */
 	int64_t		 explore, depth, stress;
 	int		 strategy;
-	bool		 seeded, shrink;		/* seeded: schedule_seed is given */
+	bool		 race, seeded, shrink;		/* seeded: schedule_seed is given */
 	uint64_t	 schedule_seed;
 	const char	*replay, *trace, *outputdir;
 	const char	*cpuprofile, *goroutineprofile, *blockprofile, *mutexprofile;
@@ -112,6 +112,9 @@ extern struct harness {
 int	flags_parse(int argc, char **argv);
 int64_t	flags_duration(const char *s);		/* "1m30s"; -1: cannot be read */
 const char *flags_duration_text(int64_t ns, char buf[32]);
+
+/* sibling.c: -race; returns only when that cannot be, with the exit status. */
+int	run_other_build(char **argv);
 
 /* match.c: regular expressions, one per level of the name. */
 struct pattern;

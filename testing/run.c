@@ -449,6 +449,8 @@ int weft_test_main(int argc, char **argv)
 		harness.finished = true;
 		return status;
 	}
+	if (harness.opt.race)
+		return run_other_build(argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);	/* in step with our own lines */
 	harness.started = clock_now();
 	guard_start();

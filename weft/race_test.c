@@ -2,6 +2,7 @@
 #include <pthread.h>
 
 #include "../base/rand.h"
+#include "child_test.h"
 #include "sync.h"
 #include "testing.h"
 #include "time.h"
@@ -281,4 +282,41 @@ TEST(PlainThreadsSelect)
 	weft_free(k.a);
 	weft_free(k.b);
 	weft_free(k.quit);
+}
+
+/*
+ * Two goroutines that run one after the other on one worker are not ordered by that, nor
+ * by the stack of the second being made when the first has ended.
+ */
+static void touch(int *shared, weft_chan(int) done)
+{
+	++*shared;
+	weft_send(done, 1);
+}
+
+CHILD(SiblingsOnOneWorker)
+{
+	weft_chan(int) done = weft_make(int, 2);
+	static int shared;
+
+	weft_go(touch, &shared, done);
+	weft_go(touch, &shared, done);
+	weft_recv(done, NULL);
+	weft_recv(done, NULL);
+	weft_free(done);
+	return 0;
+}
+
+TEST(RaceDetectorSeesSiblings)
+{
+	struct child *c;
+
+#ifndef WEFT_TSAN
+	weft_skip("only the race build can tell");
+#endif
+	setenv("WEFT_PROCS", "1", 1);
+	c = child_run("SiblingsOnOneWorker");
+	unsetenv("WEFT_PROCS");
+	CHECK(strstr(c->err, "WARNING: ThreadSanitizer: data race"));
+	CHECK(strstr(c->err, " touch "));
 }

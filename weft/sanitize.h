@@ -48,7 +48,8 @@ void	__tsan_release(void *addr);
 #define san_ignore_end()	__tsan_ignore_thread_end()
 #define san_release(p)		__tsan_release((void *)(p))
 #define san_acquire(p)		__tsan_acquire((void *)(p))
-#define san_fiber_create(g)	((void)((g)->fiber || ((g)->fiber = __tsan_create_fiber(0))))
+void	*san_fiber_new(void);
+#define san_fiber_create(g)	((void)((g)->fiber || ((g)->fiber = san_fiber_new())))
 /* errno belongs to the thread, and goroutines use it one after the other */
 #define san_fiber_adopt(g)						\
 	((g)->fiber = __tsan_get_current_fiber(),			\
@@ -60,7 +61,7 @@ void	__tsan_release(void *addr);
 #define san_add_root(p, n)	((void)0)
 #define san_stack_fresh(g)						\
 	((g)->fake ? (__tsan_destroy_fiber((g)->fiber), (g)->fake = NULL,	\
-	    (void)((g)->fiber = __tsan_create_fiber(0))) : (void)0)
+	    (void)((g)->fiber = san_fiber_new())) : (void)0)
 
 #elif defined(WEFT_ASAN)
 

@@ -98,8 +98,10 @@ void stack_overflow_init(void)
 {
 	stack_t ss = { .ss_size = ALT_STACK };
 
+	san_ignore_begin();		/* goroutines run on it later */
 	ss.ss_sp = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	san_ignore_end();
 	if (ss.ss_sp != MAP_FAILED)
 		sigaltstack(&ss, NULL);
 }

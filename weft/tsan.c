@@ -1,0 +1,31 @@
+/*
+ * tsan.c - ThreadSanitizer's fibers, made where nothing has happened yet
+ *
+ * A fiber begins after all that the one that makes it has done, like a thread.  A goroutine
+ * does not: whoever needs a stack for it may be any goroutine that stops, and the two have
+ * nothing to do with each other.  So fibers are made in a fiber of their own, which
+ * acquires nothing.  What its spawner did comes before a goroutine by sched_spawn.
+ */
+#include "sanitize.h"
+
+#ifdef WEFT_TSAN
+
+#include "lock.h"
+
+void *san_fiber_new(void)
+{
+	static _Atomic unsigned l;	/* protects nursery, in which one can be at a time */
+	static void *nursery;
+	void *self = __tsan_get_current_fiber(), *fiber;
+
+	lock(&l);
+	if (!nursery)
+		nursery = __tsan_create_fiber(0);
+	__tsan_switch_to_fiber(nursery, 1);
+	fiber = __tsan_create_fiber(0);
+	__tsan_switch_to_fiber(self, 1);
+	unlock(&l);
+	return fiber;
+}
+
+#endif
