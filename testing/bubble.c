@@ -13,14 +13,17 @@
  * A test that has not asked for a bubble, but was put into one by -explore, is skipped
  * when it needs what is not in there.
  */
-static void on_refuse(struct bubble *b, const char *what)
+static bool on_refuse(struct bubble *b, const char *what, bool needed)
 {
 	weft_t *t = b->data;
 
+	if (!needed && (t->test->bubble || t->test->explore))
+		return false;
 	t->refused = what;
 	b->frozen = true;
 	if (test_move(t, T_STUCK))
 		wakeup_set(&t->done, self()->w);
+	return true;
 }
 
 void test_refused(weft_t *t)
@@ -51,7 +54,7 @@ static void on_stuck(struct bubble *b)
 	}
 	pthread_mutex_unlock(&harness.lock);
 	if (stuck && watch_others())
-		on_refuse(b, "waiting for a thread");
+		on_refuse(b, "waiting for a thread", true);
 	else if (stuck && test_move(stuck, T_STUCK))
 		wakeup_set(&stuck->done, self()->w);
 }

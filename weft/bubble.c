@@ -168,14 +168,13 @@ void bubble_pass(struct bubble *b)
 	sched_queue(self()->w, item);
 }
 
-void bubble_refuse(const char *what)
+void bubble_refuse(const char *what, bool needed)
 {
 	struct bubble *b = bubble_current();
 	struct g *g = self();
 
-	if (!b)
+	if (!b || !b->refuse(b, what, needed))
 		return;
-	b->refuse(b, what);
 	for (;;) {
 		park_begin(&g->park);
 		sched_park(g, WAIT_HARNESS, NULL, CALLER);

@@ -42,8 +42,8 @@ struct bubble {
 	size_t		(*choose)(struct bubble *b, size_t n, bool going_on);
 	/* On a scheduler's stack: nothing can run, and nothing is timed. */
 	void		(*stuck)(struct bubble *b);
-	/* A goroutine wants what there is only outside, and will not go on. */
-	void		(*refuse)(struct bubble *b, const char *what);
+	/* A goroutine wants what there is only outside.  True: it will not go on. */
+	bool		(*refuse)(struct bubble *b, const char *what, bool needed);
 };
 
 void	bubble_init(struct bubble *b, uint64_t seed);
@@ -56,7 +56,8 @@ void	bubble_ready(struct bubble *b, uintptr_t item);
 uintptr_t bubble_take(struct bubble *b, bool going_on);	/* the next, 0: nobody is ready */
 void	bubble_pass(struct bubble *b);	/* on a scheduler's stack: gives the turn to someone */
 void	bubble_settle(const void *pc);
-void	bubble_refuse(const char *what);	/* does not return when it is called in a bubble */
+/* Does not return when it is called in a bubble, unless it is not needed and allowed. */
+void	bubble_refuse(const char *what, bool needed);
 
 /*
  * Before what others may see: in an explored bubble somebody else may run first.

@@ -14,6 +14,7 @@
  */
 #include <signal.h>
 
+#include "bubble.h"
 #include "futex.h"
 #include "net.h"
 #include "worker.h"
@@ -140,6 +141,8 @@ void weft_enter_blocking(void)
 
 	if (!w || !is_goroutine(self()))
 		return;
+	/* it might wait for another goroutine of the bubble, which has no turn meanwhile */
+	bubble_refuse("weft_enter_blocking", false);
 	atomic_store(&w->blocking, true);
 	if (!anyone_free() && (atomic_load(&w->next) || runq_len(&w->q) ||
 	    atomic_load(&sched.nglobal) || !others_run(w)))

@@ -378,7 +378,7 @@ const char *weft_conn_remote(weft_conn *c)
 
 int weft_conn_fd(weft_conn *c)
 {
-	bubble_refuse("weft_conn_fd");
+	bubble_refuse("weft_conn_fd", true);
 	return c->s.fd;
 }
 

@@ -416,8 +416,7 @@ void weft_yield(void)
 			if (g->bubble->step)
 				g->bubble->step(g->bubble, g, "yields", CALLER);
 			yield_in(g, g->bubble, false);
-		}
-		else
+		} else
 			sched_yield();
 		return;
 	}

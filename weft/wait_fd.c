@@ -36,7 +36,7 @@ int weft_wait_fd(weft_ctx *ctx, int fd, short events)
 
 	if (err)
 		return err;
-	bubble_refuse("weft_wait_fd");
+	bubble_refuse("weft_wait_fd", true);
 	n = poll_now(fd, events);
 	if (n)
 		return n;
