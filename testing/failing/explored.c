@@ -1,4 +1,5 @@
 /* explored.c - tests that fail under some schedules only; see check.sh */
+#include "../../weft/net.h"
 #include "../../weft/sync.h"
 #include "../../weft/testing.h"
 
@@ -87,4 +88,17 @@ TEST(ExploreSendOnClosed, .explore = 100)
 	weft_send(c, 1);
 	weft_settle();
 	weft_free(c);
+}
+
+/* Not asked for a bubble: -explore skips it, and says why. */
+TEST(ExploreBlocks)
+{
+	(void)t;
+	weft_enter_blocking();
+	weft_leave_blocking();
+}
+
+TEST(ExploreWantsADescriptor, .bubble = true)
+{
+	CHECK(weft_wait_fd(NULL, 0, 1) >= 0);
 }
