@@ -52,7 +52,8 @@ EXAMPLES = $(patsubst %.c,$B/%,$(compiles))
 
 all: $(LIBS) $(PROGRAMS)
 # make all of what make check runs
-tests: all $(TESTS) $B/failing.test $B/bench.test $B/testing_examples.test $(EXAMPLES)
+tests: all $(TESTS) $B/failing.test $B/kernels.test $B/bench.test $B/testing_examples.test \
+    $(EXAMPLES)
 
 # setup first, by itself: what builds may have to be installed
 JOBS	= $(MAKE) --no-print-directory -s -j$(shell nproc)
@@ -100,6 +101,8 @@ $B/bench.test: $(call obj,$(wildcard bench/*.c)) $(RT)
 	$(LINK)
 $B/failing.test: $(call obj,$(wildcard testing/failing/*.c)) $(RT)
 	$(LINK)
+$B/kernels.test: $(call obj,$(wildcard testing/kernels/*.c)) $(RT)
+	$(LINK)
 $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
 $B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft.a
@@ -110,9 +113,9 @@ $B/examples/%: $B/examples/%.o $(RT)
 $B/base/%.o $B/weft/%.o: EXTRA = -fvisibility=hidden $(RT_SAN)
 $B/weft/start.o: weft/weft-gdb.py
 # every call of a failing test is to be seen in its report
-$B/testing/failing/%.o $B/examples/testing/%.o: EXTRA = -fno-optimize-sibling-calls
+$B/testing/failing/%.o $B/testing/kernels/%.o $B/examples/testing/%.o: EXTRA = -fno-optimize-sibling-calls
 # and so is what of the harness runs inside the scheduler
-$(patsubst %,$B/testing/%.o,bubble explore schedule story): EXTRA = $(RT_SAN)
+$(patsubst %,$B/testing/%.o,bubble explore schedule story kernels/kernel): EXTRA = $(RT_SAN)
 $B/base/%_test.o $B/weft/%_test.o: EXTRA =
 $B/%.o: %.c
 	@mkdir -p $(@D)
