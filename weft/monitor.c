@@ -3,8 +3,8 @@
  *
  * C code is never interrupted.  A thread looks every 10 ms whether a worker is
  * still in the same goroutine; if so, and nobody idle could do its work, another
- * worker is started or woken, which finds the stuck one's queue by stealing and
- * its timers and descriptors by looking around.  The stuck one, when it comes
+ * worker is started or woken, which finds the stuck one's timers and descriptors by
+ * looking around; what the stuck one has queued is put into the global queue.  The stuck one, when it comes
  * back, hands over what it has and becomes a spare (come_back in sched.c).
  *
  * It also gives back the memory of stacks that have not been used for a second.
@@ -17,7 +17,7 @@
 #include "bubble.h"
 #include "futex.h"
 #include "net.h"
-#include "worker.h"
+#include "queue.h"
 
 enum { TICK_NS = 10000000, QUIET_TICKS = 10, COLD_TICKS = 100 };
 
@@ -65,6 +65,8 @@ static bool tick(void)
 			busy = true;
 			relieve(w);
 		}
+		if (atomic_load_explicit(&w->relieved, memory_order_relaxed))
+			queue_rescue(w);
 		busy |= w->seen_tick != before;
 	}
 	/* the pollster went to work and nobody took its place */

@@ -57,6 +57,30 @@ void queue_overflow(struct worker *w, uintptr_t item)
 	unlock(&sched.lock);
 }
 
+/*
+ * Whoever looks, not the owner: what a stuck worker has queued goes where those who are
+ * busy look, too.  Only the idle steal, and nobody may ever be idle.
+ */
+void queue_rescue(struct worker *w)
+{
+	uintptr_t loot[RUNQ_SIZE / 2];
+	uintptr_t next = atomic_exchange(&w->next, 0);
+	uint32_t n = runq_steal(&w->q, loot, RUNQ_SIZE / 2);
+
+	while (n || next) {
+		lock(&sched.lock);
+		if (next)
+			queue_push_global(next);
+		for (uint32_t i = 0; i < n; i++)
+			queue_push_global(loot[i]);
+		unlock(&sched.lock);
+		queue_fence();
+		queue_announce();
+		next = 0;
+		n = runq_steal(&w->q, loot, RUNQ_SIZE / 2);
+	}
+}
+
 /* Takes a fair share of the global queue. */
 uintptr_t queue_take_global(struct worker *w)
 {

@@ -8,6 +8,7 @@
 
 void	queue_push_global(uintptr_t item);	/* sched.lock is held */
 void	queue_overflow(struct worker *w, uintptr_t item);
+void	queue_rescue(struct worker *w);
 uintptr_t queue_take_global(struct worker *w);	/* and a fair share into its own */
 
 /* The owner; tells nobody. */

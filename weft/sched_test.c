@@ -261,6 +261,32 @@ TEST(RelievedWorkersLoseNothing, .real = true)
 	CHECK_EQ(slept, 3 * weft_procs());
 }
 
+static void yield_until(_Atomic bool *flag)
+{
+	while (!*flag)
+		weft_yield();
+}
+
+/* Nobody is ever idle enough to steal what the stuck one has queued. */
+TEST(StuckWorkersStarveNobody, .real = true)
+{
+	weft_waitgroup wg = {0}, counters = {0};
+	_Atomic bool flag = false;
+	_Atomic int n = 200;
+
+	for (int i = 0; i < weft_procs(); i++)
+		weft_waitgroup_go(&wg, yield_until, &flag);
+	for (int i = 0; i < 200; i++) {
+		weft_waitgroup_go(&counters, count_down, &n);
+		if (i % 50 == 0)
+			weft_waitgroup_go(&wg, spin_until, &flag);
+	}
+	weft_waitgroup_wait(&counters);
+	flag = true;
+	weft_waitgroup_wait(&wg);
+	CHECK_EQ(n, 0);
+}
+
 /* ---- errno ---- */
 
 /* The error is that of the call just made, whichever thread this is now. */
