@@ -28,6 +28,26 @@ struct weft_goroutine {
 size_t	weft_goroutines(struct weft_goroutine *out, size_t n);
 
 /*
+ * What is stuck while the rest goes on.  Both write what they find, as weft_dump does, to fd
+ * unless it is -1, and return how many goroutines that is.
+ *
+ * weft_leaks: those that wait for something that nothing alive can reach any more, and so
+ * will wait for ever: for a channel whose other end was forgotten.  It looks for pointers
+ * in all the program's memory.  It may miss some, whose address still lies about somewhere, or
+ * with a malloc that is not the C library's; but who is told has leaked, unless the program
+ * hides pointers (in a file, another process, or odd places).  Every thread stands still
+ * meanwhile, twice: for milliseconds, or two seconds for each ten million blocks of malloc
+ * in use.  Takes SIGURG.  Errors: -EBUSY: a thread blocks SIGURG or does not answer for a
+ * second; -ENOTSUP: the program is built with a sanitizer; -EAGAIN: more than 32,767
+ * threads; -ENOMEM; what open(2) says of /proc/self/maps.
+ *
+ * weft_deadlocks: those that wait for each other's locks, in circles; with the locks and who
+ * has them.  Nobody is stopped.
+ */
+int64_t	weft_leaks(int fd);
+size_t	weft_deadlocks(int fd);
+
+/*
  * The flight recorder: each worker remembers its last 4,096 events, always.  This writes
  * those of the last ns nanoseconds as JSON for ui.perfetto.dev, with a track per worker and
  * per goroutine.  0, or what open(2) says, -EIO when the file cannot be written, -ENOMEM.

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "debug.h"
@@ -136,24 +137,29 @@ struct entry {
 	void		*pcs[FRAMES];
 };
 
-static bool is_lock(enum reason r)
+/* A lock may be gone before its waiter is looked at again. */
+static bool peek(const void *from, void *to, size_t n)
 {
-	return r == WAIT_MUTEX || r == WAIT_RWMUTEX_R || r == WAIT_RWMUTEX_W;
+	struct iovec here = { to, n }, there = { (void *)from, n };
+
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)n;
 }
 
-/* Who has the lock that g waits for, or 0.  The waiter, which is alive, keeps it so. */
-__attribute__((no_sanitize("address", "thread")))
+/* Who has the lock that g waits for, or 0. */
 int64_t dump_holder(const struct g *g)
 {
 	const void *lock = g->object;
+	enum reason why = g->reason;
 	const struct g *holder;
 	uintptr_t place = 0;
+	weft_mutex m;
+	weft_rwmutex rw;
 
-	if (g->reason == WAIT_MUTEX)
-		place = mutex_holder(lock);
-	if ((g->reason == WAIT_RWMUTEX_R || g->reason == WAIT_RWMUTEX_W) &&
-	    ((const struct weft_rwmutex *)lock)->self == lock)
-		place = ((const struct weft_rwmutex *)lock)->holder;
+	if (why == WAIT_MUTEX && peek(lock, &m, sizeof m))
+		place = mutex_holder(&m);
+	if ((why == WAIT_RWMUTEX_R || why == WAIT_RWMUTEX_W) && peek(lock, &rw, sizeof rw) &&
+	    rw.self == lock)
+		place = ~rw.holder;
 	holder = stack_owner(place);
 	return holder ? holder->id : 0;
 }
@@ -258,7 +264,7 @@ static void describe(struct entry *e, struct g *g, const struct task *t)
 	if (atomic_load(&g->status) != G_WAITING)
 		return;
 	e->waited = waited(g);
-	if (is_lock(g->reason)) {
+	if (reason_is_lock(g->reason)) {
 		e->object = g->object;
 		e->holder = dump_holder(g);
 	}
@@ -448,6 +454,20 @@ static void print_all(int fd, bool threads, const void *pc)
 		print_entry(&o, &e, "");
 	}
 	g_each(NULL, collect, &t);
+	for (size_t i = 0; i < t.n; i++)
+		print_entry(&o, &t.entry[i], "");
+	out_flush(&o);
+	table_free(&t);
+}
+
+void dump_these(int fd, struct g **g, size_t n)
+{
+	struct table t = {0};
+	struct out o;
+
+	out_init(&o, fd);
+	for (size_t i = 0; i < n; i++)
+		collect(g[i], NULL, &t);
 	for (size_t i = 0; i < t.n; i++)
 		print_entry(&o, &t.entry[i], "");
 	out_flush(&o);

@@ -29,13 +29,11 @@ static const char *report(void (*f)(int))
 	return text;
 }
 
+static size_t in_cycles;
+
 static void cycles(int fd)
 {
-	struct out o;
-
-	out_init(&o, fd);
-	dump_cycle(&o, NULL, "");
-	out_flush(&o);
+	in_cycles = weft_deadlocks(fd);
 }
 
 static void receive(weft_chan(int) c)
@@ -111,7 +109,10 @@ TEST(DumpNamesBothOfADeadlock, .real = true)
 	settle(lock_both, WAIT_MUTEX, 2);
 	CHECK(strstr(report(cycles), "deadlock: 2 goroutines wait for each other\n  goroutine "));
 	CHECK(strstr(text, "] lock_both   spawned at "));
+	CHECK_EQ(in_cycles, 2);
+	CHECK(cycle_for_good(group_current()));
 	weft_mutex_unlock(&a);		/* anyone may */
+	CHECK_EQ(weft_deadlocks(-1), 0);
 	weft_mutex_unlock(&b);
 	weft_waitgroup_wait(&wg);
 	weft_free(locked);

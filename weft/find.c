@@ -204,6 +204,21 @@ static uintptr_t find(struct worker *w)
 	}
 }
 
+/* Of the thread's stack, what the loop uses. */
+static void note_stack(struct worker *w)
+{
+	pthread_attr_t attr;
+	size_t size;
+	void *lo;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return;
+	pthread_attr_getstack(&attr, &lo, &size);
+	pthread_attr_destroy(&attr);
+	w->stack_lo = (uintptr_t)lo;
+	w->stack_hi = (uintptr_t)__builtin_frame_address(0);
+}
+
 void *worker_loop(void *arg)
 {
 	struct worker *w = arg;
@@ -211,6 +226,7 @@ void *worker_loop(void *arg)
 	self_set(&w->sched);
 	san_fiber_adopt(&w->sched);
 	w->tid = gettid();
+	note_stack(w);
 	stack_overflow_init();
 	prctl(PR_SET_TIMERSLACK, 1);
 	lock(&sched.lock);		/* until worker_start has published us */

@@ -115,6 +115,7 @@ void monitor_start(void)
 
 	atomic_store(&sched.monitor, 1);
 	sigfillset(&all);
+	sigdelset(&all, SIGURG);	/* stops every thread */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	if (pthread_create(&thread, NULL, monitor_loop, NULL))
 		sched_no_monitor();

@@ -32,7 +32,7 @@ static inline unsigned locked(const weft_mutex *m)
 
 static inline void own(weft_mutex *m)
 {
-	m->holder = stack_pointer();
+	m->holder = ~stack_pointer();
 	san_acquire(m);
 }
 
@@ -202,5 +202,5 @@ void weft_mutex_unlock(weft_mutex *m)
 __attribute__((no_sanitize("address", "thread")))
 uintptr_t mutex_holder(const weft_mutex *m)
 {
-	return m->state & LOCKED ? m->holder : 0;
+	return m->state & LOCKED ? ~m->holder : 0;
 }

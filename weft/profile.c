@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <ucontext.h>
 
 #include "pages.h"
 #include "pprof.h"
@@ -38,12 +37,6 @@ static struct {
 	struct sigaction old;
 } cpu;
 
-#if defined(__x86_64__)
-#define CONTEXT_SP(u) ((uintptr_t)(u)->uc_mcontext.gregs[REG_RSP])
-#elif defined(__aarch64__)
-#define CONTEXT_SP(u) ((uintptr_t)(u)->uc_mcontext.sp)
-#endif
-
 static void on_prof(int sig, siginfo_t *info, void *context)
 {
 	int err = errno;
@@ -55,7 +48,7 @@ static void on_prof(int sig, siginfo_t *info, void *context)
 	(void)info;
 	if (all && i < CPU_SAMPLES) {
 		s = &all[i];
-		g = stack_owner(CONTEXT_SP((ucontext_t *)context));
+		g = stack_owner(CONTEXT_SP(context));
 		s->f = g ? g->f : NULL;
 		s->site = g ? g->site : NULL;
 		s->n = unwind_context(context, s->pcs, FRAMES);

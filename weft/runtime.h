@@ -36,6 +36,11 @@ enum reason {
 	WAIT_REASONS
 };
 
+static inline bool reason_is_lock(enum reason r)
+{
+	return r == WAIT_MUTEX || r == WAIT_RWMUTEX_R || r == WAIT_RWMUTEX_W;
+}
+
 enum status { G_FREE, G_RUNNABLE, G_RUNNING, G_WAITING };
 enum kind { KIND_GOROUTINE, KIND_BUBBLED, KIND_SCHED, KIND_THREAD };
 
@@ -83,6 +88,7 @@ struct g {
 	intptr_t	 words[6];
 	weft_waitgroup	*wg;		/* to be told of the end, or NULL      */
 	pid_t		 tid;		/* KIND_THREAD                         */
+	bool		 quits;		/* waits, but no longer than a context allows */
 };
 
 /* A goroutine that has not run yet: it gets its stack when it first does. */
@@ -155,9 +161,13 @@ const char *reason_name(enum reason r);
 void	dump_goroutine(struct out *o, struct g *g, const struct task *t,
 	    const char *indent, bool stack);
 void	dump_all(int fd);
+void	dump_these(int fd, struct g **g, size_t n);	/* folded; they do not run */
 /* Goroutines of a group (NULL: of none that is in a bubble) that wait for each other's
-   locks, if there are such. */
-void	dump_cycle(struct out *o, struct group *gr, const char *indent);
+   locks, if there are such; how many. */
+size_t	dump_cycle(struct out *o, struct group *gr, const char *indent);
+/* Two or more of a group wait for each other's locks without contexts: a sum that tells
+   these sleeps from others; 0: nobody does. */
+uint64_t cycle_for_good(struct group *gr);
 int64_t	dump_holder(const struct g *g);	/* of the lock that g waits for, or 0 */
 void	dump_pc(struct out *o, const void *pc);		/* "function file.c:12" */
 
@@ -283,7 +293,8 @@ static inline struct bubble *bubble_current(void)
 
 /*
  * Locks note a place on their holder's stack, which costs less than to find out who
- * that is; stack_owner() tells.
+ * that is; stack_owner() tells.  Its bits are inverted: weft_leaks is not to think that
+ * who has the lock has the goroutine.
  */
 uintptr_t mutex_holder(const weft_mutex *m);	/* 0: it is free */
 _Static_assert(sizeof(struct g) <= RECORD, "a goroutine's record outgrew its place");

@@ -96,7 +96,7 @@ static void rw_count_all(weft_rwmutex *m)
 static inline void rw_own(weft_rwmutex *m, bool writer)
 {
 	if (writer) {
-		m->holder = stack_pointer();
+		m->holder = ~stack_pointer();
 		m->self = m;
 		san_acquire(&m->self);	/* readers' releases */
 	}

@@ -186,6 +186,7 @@ void signals_init(void)
 	die_hook = dump_and_die;
 	sem_init(&quit, 0, 0);
 	sigfillset(&all);
+	sigdelset(&all, SIGURG);	/* stops every thread */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	if (pthread_create(&thread, NULL, quit_loop, NULL))
 		own_threads--;

@@ -390,6 +390,12 @@ void stack_each(void (*f)(struct g *, void *), void *arg)
 	}
 }
 
+void stack_notes(void (*f)(void *p, size_t size, void *arg), void *arg)
+{
+	f(&arena, sizeof arena, arg);
+	f(region, sizeof region, arg);
+}
+
 struct g *stack_owner(uintptr_t addr)
 {
 	uintptr_t off = addr - arena.base;

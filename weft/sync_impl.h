@@ -12,7 +12,7 @@ struct weft_mutex {
 	unsigned		 state;		/* _Atomic where it is used */
 	unsigned		 lock;		/* protects waiters         */
 	struct weft_waitq_	 waiters;
-	uintptr_t		 holder;	/* who took it last, for reports */
+	uintptr_t		 holder;	/* ~a place on the stack of who took it last */
 };
 
 struct weft_rwmutex {
@@ -20,7 +20,7 @@ struct weft_rwmutex {
 	unsigned		 lock;
 	struct weft_waitq_	 waiters;
 	struct weft_rwmutex	*self;		/* while written; tells a copy */
-	uintptr_t		 holder;	/* the last writer, for reports */
+	uintptr_t		 holder;	/* ~a place on the last writer's stack  */
 	int			 crowd;		/* how often readers met       */
 };
 

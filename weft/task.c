@@ -105,6 +105,14 @@ void task_put(struct worker *w, struct task *t)
 	}
 }
 
+void task_notes(void (*f)(void *p, size_t size, void *arg), void *arg)
+{
+	struct slab *s = atomic_load_explicit(&slabs, memory_order_acquire);
+
+	for (; s; s = s->next)
+		f(s, sizeof *s, arg);
+}
+
 /* Without a lock, as stack_each. */
 void task_each(void (*f)(struct task *, void *), void *arg)
 {

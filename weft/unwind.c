@@ -30,11 +30,9 @@
 #if defined(__x86_64__)
 enum { SAVED = 56, RETURN = 6 };	/* what swap pushes; where the address is */
 #define CONTEXT_PC(u)	((uintptr_t)(u)->uc_mcontext.gregs[REG_RIP])
-#define CONTEXT_SP(u)	((uintptr_t)(u)->uc_mcontext.gregs[REG_RSP])
 #else
 enum { SAVED = 160, RETURN = 11 };
 #define CONTEXT_PC(u)	((uintptr_t)(u)->uc_mcontext.pc)
-#define CONTEXT_SP(u)	((uintptr_t)(u)->uc_mcontext.sp)
 #endif
 
 void	unwind_from(void *sp, void (*f)(void *), void *arg);

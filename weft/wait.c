@@ -101,11 +101,14 @@ int waitq_sleep(struct node *n, _Atomic unsigned *l, weft_ctx *ctx, enum reason 
 		park_end(&g->park);
 		return weft_err(ctx);
 	}
-	sched_park(g, why, object, pc);
 	if (!done) {
+		sched_park(g, why, object, pc);
 		san_acquire(n);
 		return 0;
 	}
+	g->quits = true;
+	sched_park(g, why, object, pc);
+	g->quits = false;
 	if (g->woken != &quit) {
 		/* q changes under the lock only, and a canceller may be looking at quit */
 		lock(&done->lock);

@@ -57,7 +57,7 @@ class Goroutine:
         kind = "weft_mutex" if self.reason == "mutex" else "weft_rwmutex"
         try:
             m = gdb.Value(self.object).cast(gdb.lookup_type("struct " + kind).pointer())
-            owner = owner_of(int(m["holder"]))
+            owner = owner_of(~int(m["holder"]) & (1 << 64) - 1)
         except gdb.error:
             return 0
         return int(owner["id"]) if owner is not None else 0

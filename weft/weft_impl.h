@@ -43,8 +43,8 @@ int	*weft_errno_(void);
 #define WEFT_RAW_(c)	(__extension__(struct weft_chan *) \
 			(1 ? (c) : (WEFT_ELEM_(c) (*)(struct weft_chan *))0))
 #define WEFT_MAKE_(T, n) __extension__ ({				\
-	static const struct weft_site weft_site_ = { #T, __FILE__, __LINE__ }; \
-	(weft_chan(T))weft_chan_new_(sizeof(T), n, &weft_site_);	\
+	static const struct weft_site weft_made_ = { #T, __FILE__, __LINE__ }; \
+	(weft_chan(T))weft_chan_new_(sizeof(T), n, &weft_made_);	\
 })
 
 #define WEFT_SEND_(c, v) __extension__ ({				\

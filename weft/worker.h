@@ -70,6 +70,7 @@ struct worker {
 	int		  index;
 	pthread_t	  thread;
 	_Atomic pid_t	  tid;
+	uintptr_t	  stack_lo, stack_hi;	/* the thread's, but for what is not ours */
 	struct weft_stats stats;	/* own counts, read by others without care */
 	int64_t		  ended;
 	struct g	  sched __attribute__((aligned(64)));	/* of the thread's own stack */
@@ -126,6 +127,9 @@ void	stack_overflow_init(void);	/* once per thread that runs goroutines */
 struct task *task_get(struct worker *w);
 void	task_put(struct worker *w, struct task *t);
 void	task_each(void (*f)(struct task *, void *), void *arg);
+/* Memory in which stack.c and task.c keep addresses of records, live or not. */
+void	stack_notes(void (*f)(void *p, size_t size, void *arg), void *arg);
+void	task_notes(void (*f)(void *p, size_t size, void *arg), void *arg);
 
 /* timer.c */
 void	timer_add(struct timer *t, int64_t when);

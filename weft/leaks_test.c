@@ -1,0 +1,323 @@
+/* leaks_test.c - what weft_leaks finds, and what it must not */
+#include <poll.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "child_test.h"
+#include "debug.h"
+#include "settle_test.h"
+#include "sync.h"
+#include "time.h"
+
+/*
+ * Each child leaves goroutines waiting; its exit status is 0 when weft_leaks finds so many.
+ * Stale addresses may lie about, so that what is missed is not an error by itself: with
+ * ten of a kind, half of them must be found.
+ */
+enum { MANY = 10 };
+
+static void receive(weft_chan(int) c)
+{
+	weft_recv(c, NULL);
+}
+
+static int found(int64_t lo, int64_t hi)
+{
+	int64_t n = weft_leaks(STDERR_FILENO);
+
+	fprintf(stderr, "weft_leaks: %jd\n", (intmax_t)n);
+	return n >= lo && n <= hi ? 0 : 1;
+}
+
+/* Overwrites what earlier calls left on this stack. */
+__attribute__((noinline)) static void wipe(void)
+{
+	volatile char junk[8192];
+
+	for (size_t i = 0; i < sizeof junk; i++)
+		junk[i] = 0;
+}
+
+__attribute__((noinline)) static void forget(void)
+{
+	for (int i = 0; i < MANY; i++)
+		weft_go(receive, weft_make(int, 0));
+}
+
+CHILD(LeaksForgotten)
+{
+	forget();
+	settle(receive, WAIT_CHAN_RECV, MANY);
+	wipe();
+	return found(MANY / 2, MANY);
+}
+
+/* In blocks that only their goroutines know. */
+struct job { char text[40]; weft_chan(int) reply; weft_mutex lock; weft_waitgroup wg; };
+
+static void answer(struct job *j)
+{
+	weft_send(j->reply, 42);
+}
+
+static void lock_twice(struct job *j)
+{
+	weft_mutex_lock(&j->lock);
+	weft_mutex_lock(&j->lock);
+}
+
+static void wait_for_nobody(struct job *j)
+{
+	weft_waitgroup_add(&j->wg, 1);
+	weft_waitgroup_wait(&j->wg);
+}
+
+static struct job *job(void)
+{
+	struct job *j = calloc(1, sizeof *j);
+
+	j->reply = weft_make(int, 0);
+	return j;
+}
+
+__attribute__((noinline)) static void forget_jobs(void)
+{
+	for (int i = 0; i < MANY; i++) {
+		weft_go(answer, job());
+		weft_go(lock_twice, job());
+		weft_go(wait_for_nobody, job());
+	}
+}
+
+CHILD(LeaksInBlocks)
+{
+	forget_jobs();
+	settle(answer, WAIT_CHAN_SEND, MANY);
+	settle(lock_twice, WAIT_MUTEX, MANY);
+	settle(wait_for_nobody, WAIT_GROUP, MANY);
+	wipe();
+	return found(3 * MANY / 2, 3 * MANY);
+}
+
+/* Everything here can still go on, in one way or another. */
+static struct job *volatile in_block;
+static void *volatile mapped;
+static void *volatile global;		/* channels: written, and never read */
+static __thread void *volatile thread_own;
+
+static void select_timeout(weft_chan(int) c)
+{
+	weft_select(weft_on_recv(c, NULL), weft_on_timeout(3600 * WEFT_SECOND));
+}
+
+static void on_done(weft_ctx *ctx)
+{
+	weft_recv(weft_done(ctx), NULL);
+}
+
+static void tick(weft_chan(int64_t) c)
+{
+	weft_recv(c, NULL);
+}
+
+static void wake(void *c)
+{
+	weft_close((weft_chan(int))c);
+}
+
+static void keep_and_sleep(weft_chan(int) c)
+{
+	weft_sleep(3600 * WEFT_SECOND);
+	weft_close(c);
+}
+
+static void keep_and_read(weft_chan(int) c, int fd)
+{
+	weft_wait_fd(NULL, fd, POLLIN);
+	weft_close(c);
+}
+
+static void spin(weft_chan(int) c, _Atomic bool *stop)
+{
+	while (!*stop)
+		;
+	weft_close(c);
+}
+
+static void *thread(void *arg)
+{
+	weft_chan(int) *c = arg;
+	weft_chan(int) own = *c;
+
+	*c = NULL;
+	pause();
+	weft_close(own);
+	return NULL;
+}
+
+CHILD(LeaksNone)
+{
+	static _Atomic bool stop;
+	weft_chan(int) on_stack = weft_make(int, 0), of_thread = weft_make(int, 0), c;
+	weft_chan(weft_chan(int)) queue = weft_make(weft_chan(int), 4);
+	int fds[2];
+	pthread_t t;
+
+	c = weft_make(int, 0);
+	global = (void *)c;
+	weft_go(receive, c);
+	in_block = job();
+	weft_go(answer, in_block);
+	weft_go(lock_twice, in_block);
+	mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	c = weft_make(int, 0);
+	*(void *volatile *)mapped = (void *)c;
+	weft_go(receive, c);
+	mprotect(mapped, 4096, PROT_READ);
+	weft_go(receive, on_stack);
+	c = weft_make(int, 0);
+	thread_own = (void *)c;
+	weft_go(receive, c);
+	weft_go(select_timeout, weft_make(int, 0));
+	weft_go(on_done, weft_with_timeout(NULL, 3600 * WEFT_SECOND));
+	weft_go(tick, weft_timer_chan(weft_timer_new(3600 * WEFT_SECOND)));
+	for (int i = 0; i < 100; i++) {
+		c = weft_make(int, 0);
+		weft_go(receive, c);
+		weft_after(3600 * WEFT_SECOND, wake, (void *)c);
+		c = weft_make(int, 0);
+		weft_go(receive, c);
+		weft_go(keep_and_sleep, c);
+	}
+	c = weft_make(int, 0);
+	pipe2(fds, O_NONBLOCK);
+	weft_go(receive, c);
+	weft_go(keep_and_read, c, fds[0]);
+	c = weft_make(int, 0);
+	weft_go(receive, c);
+	weft_go(spin, c, &stop);
+	weft_go(receive, of_thread);
+	pthread_create(&t, NULL, thread, &of_thread);
+	c = weft_make(int, 0);
+	weft_go(receive, c);
+	weft_send(queue, c);
+	settle(receive, WAIT_CHAN_RECV, 208);
+	settle(keep_and_sleep, WAIT_SLEEP, 100);
+	settle(select_timeout, WAIT_SELECT, 1);
+	settle(on_done, WAIT_CHAN_RECV, 1);
+	settle(tick, WAIT_CHAN_RECV, 1);
+	wipe();
+	for (int i = 0; i < 50; i++)
+		if (found(0, 0))
+			return 1;
+	stop = true;
+	weft_close(on_stack);
+	weft_free(queue);
+	return 0;
+}
+
+/* While others allocate, send and come and go. */
+static void churn(weft_chan(void *) in, weft_chan(void *) out, _Atomic bool *stop)
+{
+	void *p[16] = { NULL };
+	unsigned n = 0;
+
+	while (!*stop) {
+		size_t i = n++ % 16, size = 16 + n * 7919u % 5000;
+
+		weft_send(out, calloc(1, size));
+		weft_recv(in, &p[i]);
+		p[i] = realloc(p[i], size * 2);
+		free(p[(i + 5) % 16]);
+		p[(i + 5) % 16] = NULL;
+	}
+	weft_close(out);
+}
+
+static void ping(weft_chan(int) c)
+{
+	weft_send(c, 1);
+}
+
+/* The channel is known to the two of them only, by turns. */
+static void pairs(_Atomic bool *stop)
+{
+	while (!*stop) {
+		weft_chan(int) c = weft_make(int, 0);
+		weft_go(ping, c);
+		weft_recv(c, NULL);
+		weft_free(c);
+	}
+}
+
+CHILD(LeaksNoneWhileBusy)
+{
+	static _Atomic bool stop;
+
+	for (int i = 0; i < 20; i++) {
+		weft_chan(void *) a = weft_make(void *, 1), b = weft_make(void *, 1);
+		weft_go(churn, a, b, &stop);
+		weft_go(churn, b, a, &stop);
+		weft_go(pairs, &stop);
+	}
+	for (int i = 0; i < 50; i++) {
+		if (found(0, 0))
+			return 1;
+		weft_sleep(WEFT_MS);
+	}
+	stop = true;
+	return 0;
+}
+
+static void *block_signals(void *arg)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	weft_close((weft_chan(int))arg);
+	sigdelset(&all, SIGTERM);
+	sigsuspend(&all);
+	return NULL;
+}
+
+CHILD(LeaksBusy)
+{
+	weft_chan(int) ready = weft_make(int, 0);
+	pthread_t t;
+
+	forget();
+	pthread_create(&t, NULL, block_signals, (void *)ready);
+	weft_recv(ready, NULL);
+	return weft_leaks(-1) == -EBUSY ? 0 : 1;
+}
+
+TEST(LeaksFindsWhatNobodyKnows)
+{
+	CHECK_EQ(child_run("LeaksForgotten")->status, 0);
+	CHECK_EQ(child_run("LeaksInBlocks")->status, 0);
+}
+
+static void check_child(const char *name)
+{
+	struct child *c = child_run(name);
+
+	if (!CHECK_EQ(c->status, 0))
+		weft_logf("%.4000s", c->err);
+}
+
+TEST(LeaksHasNoFalseAlarm)
+{
+	check_child("LeaksNone");
+	check_child("LeaksNoneWhileBusy");
+}
+
+TEST(LeaksNamesTheGoroutine)
+{
+	CHECK(strstr(child_run("LeaksForgotten")->err, "[chan receive]: receive   spawned at"));
+}
+
+TEST(LeaksSaysWhenAThreadWillNotStop)
+{
+	check_child("LeaksBusy");
+}
