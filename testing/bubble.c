@@ -59,6 +59,27 @@ static void on_stuck(struct bubble *b)
 		wakeup_set(&stuck->done, self()->w);
 }
 
+/* The others go on when the failed one is a sub-test: it is its parent that comes back. */
+static bool on_locked_up(struct bubble *b)
+{
+	weft_t *stuck = NULL;
+
+	pthread_mutex_lock(&harness.lock);
+	list_for_each(e, &harness.running) {
+		weft_t *t = container_of(e, weft_t, entry);
+		if (t->bubble == b && test_is_leaf(t) && cycle_for_good(&t->group)) {
+			stuck = t;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&harness.lock);
+	if (!stuck || !test_move(stuck, T_STUCK))
+		return false;
+	b->frozen = !stuck->parent;
+	wakeup_set(&stuck->done, self()->w);
+	return true;
+}
+
 struct bubble *test_bubble(weft_t *t, uint64_t seed)
 {
 	struct bubble *b = xmalloc(sizeof *b);
@@ -66,6 +87,7 @@ struct bubble *test_bubble(weft_t *t, uint64_t seed)
 	bubble_init(b, seed);
 	b->data = t;
 	b->stuck = on_stuck;
+	b->locked_up = on_locked_up;
 	b->refuse = on_refuse;
 	return b;
 }

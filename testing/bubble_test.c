@@ -201,3 +201,46 @@ TEST(BubbleManyGoroutines, .bubble = true)
 	for (int i = 0; i < N; i++)
 		weft_free(all[i]);
 }
+
+/* ---- not a deadlock ---- */
+
+static void lock_in_time(weft_mutex *a, weft_mutex *b, weft_waitgroup *wg)
+{
+	weft_ctx *ctx = weft_with_timeout(NULL, 60 * WEFT_SECOND);
+
+	weft_mutex_lock(a);
+	weft_sleep(WEFT_SECOND);
+	if (!weft_mutex_lock_ctx(ctx, b))
+		weft_mutex_unlock(b);
+	weft_mutex_unlock(a);
+	weft_ctx_free(ctx);
+	weft_waitgroup_done(wg);
+}
+
+TEST(BubbleWhoHasAContextGivesUp, .bubble = true)
+{
+	weft_mutex a = {0}, b = {0};
+	weft_waitgroup wg = {0};
+
+	weft_waitgroup_add(&wg, 2);
+	weft_go(lock_in_time, &a, &b, &wg);
+	weft_go(lock_in_time, &b, &a, &wg);
+	weft_waitgroup_wait(&wg);
+}
+
+static void unlock_later(weft_mutex *m)
+{
+	weft_sleep(WEFT_SECOND);
+	weft_mutex_unlock(m);
+}
+
+/* A mutex that another unlocks, as a signal. */
+TEST(BubbleUnlockedByAnother, .bubble = true)
+{
+	weft_mutex m = {0};
+
+	weft_mutex_lock(&m);
+	weft_go(unlock_later, &m);
+	weft_mutex_lock(&m);
+	weft_mutex_unlock(&m);
+}

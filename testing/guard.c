@@ -17,6 +17,8 @@
 #include "../weft/debug.h"
 #include "harness.h"
 
+enum { LOOK_MS = 200, LOCKED_MS = 1000 };
+
 static int kick = -1;
 static void (*dump_stacks)(void);
 
@@ -107,6 +109,38 @@ static int64_t next_deadline(int64_t *limit)
 	return when;
 }
 
+/*
+ * Whether some goroutines of a test wait for each other's locks while the rest goes on.  A
+ * third could yet unlock one of them, which is allowed, so it gets a second.
+ */
+static bool locked_up(weft_t *t)
+{
+	uint64_t locked = cycle_for_good(&t->group);
+
+	t->lookups = locked && locked == t->locked ? t->lookups + 1 : 0;
+	t->locked = locked;
+	return t->lookups > LOCKED_MS / LOOK_MS;
+}
+
+/* When to look again: not so soon that looking is all that is done. */
+static int64_t look_at_locks(void)
+{
+	int64_t begun = clock_now(), took;
+
+	pthread_mutex_lock(&harness.lock);
+	list_for_each(e, &harness.running) {
+		weft_t *t = container_of(e, weft_t, entry);
+
+		if (!t->bubble && test_is_leaf(t) && locked_up(t) && test_move(t, T_STUCK)) {
+			t->locked_up = true;
+			wakeup_set(&harness.idle, NULL);
+		}
+	}
+	pthread_mutex_unlock(&harness.lock);
+	took = clock_now() - begun;
+	return begun + took + (20 * took > LOOK_MS * WEFT_MS ? 20 * took : LOOK_MS * WEFT_MS);
+}
+
 static void drain(int fd)
 {
 	uint64_t n;
@@ -121,15 +155,17 @@ static void *guard(void *arg)
 		{ .fd = kick, .events = POLLIN },
 		{ .fd = (int)(intptr_t)arg, .events = POLLIN },
 	};
-	int64_t when, limit = 0, left;
+	int64_t when, limit = 0, left, look = 0;
 
 	for (;;) {
+		if (clock_now() >= look)
+			look = look_at_locks();
 		when = next_deadline(&limit);
-		left = when - clock_now();
-		if (left <= 0)
+		left = (when < look ? when : look) - clock_now();
+		if (when <= clock_now())
 			timed_out(limit);
 		/* rounded up: waking early would be a busy loop */
-		left = when == INT64_MAX ? -1 : left / WEFT_MS + 1;
+		left = left < 0 ? 0 : left / WEFT_MS + 1;
 		poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
 		if (fds[0].revents)
 			drain(kick);
@@ -162,6 +198,7 @@ void guard_start(void)
 	if (harness.opt.json)
 		json_action("start", NULL, -1);
 	sigfillset(&all);
+	sigdelset(&all, SIGURG);	/* weft_leaks stops every thread */
 	pthread_sigmask(SIG_SETMASK, &all, &old);	/* signals are for the tests */
 	if (kick < 0 || pthread_create(&thread, NULL, guard, (void *)(intptr_t)caught))
 		die("cannot start the thread that watches the tests");

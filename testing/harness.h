@@ -64,6 +64,9 @@ struct weft_t {
 	int		 children;	/* sub-tests that run now; the same */
 	int64_t		 seen;		/* activity when found all blocked  */
 	int		 asked;		/* how often that was found so, 2 at most */
+	uint64_t	 locked;	/* some of it wait for each other's locks: which sleeps */
+	int		 lookups;	/* how often that was seen; the guard's alone, as is locked */
+	bool		 locked_up;	/* too often: the watcher is to report it; under harness.lock */
 	struct buf	 log;		/* to print below its last line     */
 	struct cleanup	*cleanups;	/* under harness.lock               */
 	struct name	*names;		/* the same                         */

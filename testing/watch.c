@@ -11,6 +11,7 @@
  * goroutine of the family has run in between, and it still looks stuck, it is.
  *
  * A bubble knows by itself when nothing in it can go on, and is not asked about here.
+ * When some of a test wait for each other's locks and the rest goes on, guard.c sees it.
  *
  * A thread that the runtime did not start may yet wake somebody.  While there are
  * more threads than when the tests began, nothing is called stuck.
@@ -246,15 +247,32 @@ static weft_t *find_stuck(void)
 	return stuck;
 }
 
+/* One that the guard found; NULL: none. */
+static weft_t *find_locked_up(void)
+{
+	weft_t *found = NULL;
+
+	harness_lock();
+	list_for_each(e, &harness.running) {
+		weft_t *t = container_of(e, weft_t, entry);
+
+		if (t->locked_up) {
+			t->locked_up = false;
+			found = t;
+			break;
+		}
+	}
+	harness_unlock();
+	return found;
+}
+
 static void watch(void)
 {
 	weft_t *t;
 
 	for (;;) {
 		wakeup_wait(&harness.idle);
-		if (watch_others())
-			continue;
-		while ((t = find_stuck())) {
+		while ((t = find_locked_up()) || (!watch_others() && (t = find_stuck()))) {
 			watch_report(t);
 			wakeup_set(&t->done, NULL);	/* its runner waits for the report */
 		}

@@ -130,6 +130,8 @@ static bool move(struct bubble *b)
 	}
 	if (b->over || next == INT64_MAX)
 		return false;
+	if (b->locked > 1 && b->locked_up && b->locked_up(b))
+		return true;
 	if (b->now < next)
 		b->now = next;
 	timer_run(&b->timers, b->now);

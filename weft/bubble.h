@@ -30,6 +30,7 @@ struct bubble {
 	int64_t		  ids;		/* goroutines so far */
 	uintptr_t	  chosen;	/* has the turn once the worker has looked around, or 0 */
 	struct waitq	  settlers;	/* wait until nobody else can run */
+	int		  locked;	/* wait for locks                 */
 	struct rand	  rand;		/* for what the runtime draws: select, the network */
 	struct net	 *net;		/* memnet.c's, once there is one */
 	bool		  over;		/* its test has ended: the clock stands still */
@@ -42,6 +43,9 @@ struct bubble {
 	size_t		(*choose)(struct bubble *b, size_t n, bool going_on);
 	/* On a scheduler's stack: nothing can run, and nothing is timed. */
 	void		(*stuck)(struct bubble *b);
+	/* The same, but something is timed, and several wait for locks.  True: for each other's,
+	   and that has been dealt with. */
+	bool		(*locked_up)(struct bubble *b);
 	/* A goroutine wants what there is only outside.  True: it will not go on. */
 	bool		(*refuse)(struct bubble *b, const char *what, bool needed);
 };

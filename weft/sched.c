@@ -381,8 +381,12 @@ static void park(struct g *g, enum reason why, const void *object, const void *p
 		if (likely(g->kind == KIND_GOROUTINE)) {
 			switch_away(g, pick(g->w), after_park);
 		} else {
+			bool locked = reason_is_lock(why);
+
 			g->since = g->bubble->now;
+			g->bubble->locked += locked;
 			switch_away(g, pick_in(g->w, g->bubble, false), after_bubbled_park);
+			g->bubble->locked -= locked;
 		}
 	} else {
 		if (g->kind == KIND_SCHED)

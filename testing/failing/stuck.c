@@ -34,6 +34,25 @@ TEST(StuckOnMutex)
 	weft_logf("not reached");
 }
 
+static void sleep_long(void)
+{
+	weft_sleep(3600 * WEFT_SECOND);
+}
+
+/* The test's own goroutine, and another, could still go on. */
+TEST(StuckBesidesOthers)
+{
+	static weft_mutex c, d;
+
+	(void)t;
+	weft_waitgroup_add(&both, 2);
+	weft_go(sleep_long);
+	weft_go(transfer, &c, &d);
+	weft_go(transfer, &d, &c);
+	sleep_long();
+	weft_logf("not reached");
+}
+
 static void wait_for_ever(weft_t *t)
 {
 	(void)t;
