@@ -26,9 +26,14 @@ need	= race
 SAN	= -fsanitize=thread -fno-omit-frame-pointer -DWEFT_TSAN
 RT_SAN	= -fno-sanitize=thread -Wno-gnu-variable-sized-type-not-at-end
 endif
-ifeq ($(MODE),asan)
+ifneq ($(filter asan explore,$(MODE)),)
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	  -fno-omit-frame-pointer -DWEFT_DEBUG
+endif
+# somebody else may run before any atomic operation of these (choices.h)
+ifeq ($(MODE),explore)
+SAN	+= -DWEFT_EXPLORE
+$(patsubst %,$B/weft/%.o,chan select ctx mutex rwmutex sync wait map): CHOICES = -include weft/choices.h
 endif
 ifeq ($(MODE),aarch64)
 CC	= aarch64-linux-gnu-gcc
@@ -65,11 +70,13 @@ check: setup
 	@tools/check $(MODE)
 race asan aarch64:
 	@$(MAKE) --no-print-directory MODE=$@ check
-# make explore: the runtime's own tests under many schedules each; EXPLORE=how many
+# make explore: our own tests under EXPLORE schedules each, and under some with a choice at each atomic
 EXPLORE	?= 50
 explore: setup
-	@$(JOBS) tests
+	@$(JOBS) $B/weft.test $B/testing.test
 	@tools/explore $B $(EXPLORE)
+	@$(JOBS) MODE=explore build/explore/weft.test build/explore/testing.test
+	@tools/explore build/explore $$(($(EXPLORE) * 2 / 5))
 bench: setup
 	@$(JOBS) $B/bench.test
 	@bench/run $B/bench.test
@@ -119,7 +126,7 @@ $(patsubst %,$B/testing/%.o,bubble explore schedule story kernels/kernel): EXTRA
 $B/base/%_test.o $B/weft/%_test.o: EXTRA =
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL) $(EXTRA) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL) $(EXTRA) $(CHOICES) -MMD -MP -c -o $@ $<
 $B/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL) -c -o $@ $<

@@ -16,6 +16,8 @@
 
 enum {
 	MAX_CHOICES = 1000000,		/* a run that needs more does not end */
+	SPIN_REST = 32,			/* choices before a spinner's next look */
+	FAIR = 512,			/* one choice in so many is not PCT's but anybody's */
 	CHAOS_GOROUTINES = 10, CHAOS_MAIN = 30,	/* per cent that are low */
 };
 
@@ -120,9 +122,17 @@ static struct runner *drawn(struct schedule *s, int64_t id)
 	return r;
 }
 
-static int64_t priority(struct schedule *s, int64_t id)
+/* Who waits for a lock of the runtime's gets nowhere before its holder does. */
+static bool spins(struct schedule *s, struct bubble *b, size_t i)
 {
-	return drawn(s, id)->priority;
+	struct runner *r = runner(s, bubble_candidate(b, i).id);
+
+	return r->spun && s->steps + 1 - r->spun < SPIN_REST;
+}
+
+static int64_t priority(struct schedule *s, struct bubble *b, size_t i)
+{
+	return spins(s, b, i) ? INT64_MIN : drawn(s, bubble_candidate(b, i).id)->priority;
 }
 
 static size_t leader(struct schedule *s, struct bubble *b, size_t n)
@@ -130,16 +140,19 @@ static size_t leader(struct schedule *s, struct bubble *b, size_t n)
 	size_t best = 0;
 
 	for (size_t i = 1; i < n; i++)
-		if (priority(s, bubble_candidate(b, i).id) >
-		    priority(s, bubble_candidate(b, best).id))
+		if (priority(s, b, i) > priority(s, b, best))
 			best = i;
 	return best;
 }
 
 static size_t choose_pct(struct schedule *s, struct bubble *b, size_t n)
 {
-	size_t best = leader(s, b, n);
+	size_t best;
 
+	/* Who is never done would starve the rest for ever. */
+	if (s->made.n % FAIR == FAIR - 1)
+		return rand_below(&s->rand, (uint32_t)n);
+	best = leader(s, b, n);
 	for (int i = 0; i + 1 < seed_depth(s->seed); i++)
 		if (s->change[i] == s->made.n + 1) {
 			runner(s, bubble_candidate(b, best).id)->priority = -1 - i;
@@ -193,16 +206,20 @@ static size_t follow(struct schedule *s, struct bubble *b, size_t n, bool going_
 
 static size_t decide(struct schedule *s, struct bubble *b, size_t n, bool going_on)
 {
+	enum strategy strategy = seed_strategy(s->seed);
+	size_t i;
+
 	if (s->follow)
 		return follow(s, b, n, going_on);
-	switch (seed_strategy(s->seed)) {
-	case STRATEGY_PCT:
+	if (strategy == STRATEGY_PCT)
 		return choose_pct(s, b, n);
-	case STRATEGY_CHAOS:
-		return choose_chaos(s, b, n);
-	default:
-		return rand_below(&s->rand, (uint32_t)n);
+	for (int tries = 0; tries < 3; tries++) {
+		i = strategy == STRATEGY_CHAOS ? choose_chaos(s, b, n) :
+		    rand_below(&s->rand, (uint32_t)n);
+		if (!spins(s, b, i))
+			break;
 	}
+	return i;
 }
 
 static void mix(struct schedule *s, uint64_t x)
@@ -242,6 +259,7 @@ static size_t choose(struct bubble *b, size_t n, bool going_on)
 	if (n > 1)
 		i = decide(s, b, n, going_on);
 	c = bubble_candidate(b, i);
+	runner(s, c.id)->spun = 0;
 	if (n > 1) {
 		choices_add(&s->made, (struct choice){ c.id, going_on ? s->last : 0 });
 		mix(s, (uint64_t)c.id);
@@ -261,8 +279,10 @@ static bool step(struct bubble *b, struct g *g, const char *what, const void *pc
 
 	r->what = what;
 	r->pc = pc;
-	if (strcmp(what, "yields") == 0)	/* or one that spins would starve the rest */
+	if (what == YIELDS)	/* or one that spins would starve the rest */
 		r->priority = --t->schedule->lowest;
+	if (what == SPINS)
+		r->spun = t->schedule->steps + 1;
 	return true;
 }
 

@@ -51,6 +51,7 @@ struct schedule {
 		int64_t		 priority;	/* 0: not drawn yet; then above, or lowered */
 		uint32_t	 drawn;		/* what it was at first */
 		const char	*what;		/* it is about to do, or NULL */
+		uint64_t	 spun;		/* 1 + the step at which it did SPINS, or 0 */
 		const void	*pc;
 	}		*runners;
 	size_t		 nrunners;

@@ -16,6 +16,8 @@
 /* Midnight, the first of January 2000, as in Go; a day on which little depends. */
 static const int64_t EPOCH = INT64_C(946684800) * WEFT_SECOND;
 
+const char YIELDS[] = "yields", SPINS[] = "waits for a lock of the runtime's";
+
 void bubble_init(struct bubble *b, uint64_t seed)
 {
 	memset(b, 0, sizeof *b);

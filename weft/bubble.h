@@ -16,6 +16,15 @@
 
 #include "worker.h"
 
+#ifdef WEFT_EXPLORE
+enum { CHOICES_AT_ATOMICS = 1 };	/* choices.h */
+#else
+enum { CHOICES_AT_ATOMICS = 0 };
+#endif
+
+/* Compared by address. */
+extern const char YIELDS[], SPINS[];
+
 /* Who could run next: a goroutine, or a task, whose g is NULL. */
 struct candidate { int64_t id; struct g *g; };
 
@@ -37,7 +46,8 @@ struct bubble {
 	bool		  frozen;	/* nothing of it is to run any more */
 	/* the owner's, set before anything runs in it */
 	void		 *data;
-	/* True: it could run, wants to do what at pc, and the owner may let others go first. */
+	/* True: it could run, wants to do what at pc, and the owner may let others go first.
+	   What is YIELDS or SPINS: they should. */
 	bool		(*step)(struct bubble *b, struct g *g, const char *what, const void *pc);
 	/* Which of n candidates, of 1 too, runs next; the last one runs now if going_on. */
 	size_t		(*choose)(struct bubble *b, size_t n, bool going_on);
@@ -69,7 +79,8 @@ void	bubble_refuse(const char *what, bool needed);
  */
 void	bubble_step(const char *what, const void *pc);
 #define STEP_AT(what, pc) do {						\
-	if (unlikely(atomic_load_explicit(&sched.explored, memory_order_relaxed))) \
+	/* not atomic_load: it is no choice point itself (choices.h) */	\
+	if (unlikely(__atomic_load_n(&sched.explored, __ATOMIC_RELAXED))) \
 		bubble_step(what, pc);					\
 } while (0)
 #define STEP(what) STEP_AT(what, CALLER)

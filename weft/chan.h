@@ -54,7 +54,7 @@ bool	chan_try_recv(struct weft_chan *c, void *v, bool *ok);
 /* select.c: the rest of weft_select, when no case was ready at a look */
 int	select_wait(struct weft_case *k, size_t n, enum reason why, const void *pc);
 
-/* wait.c: the steps of waitq_wait, for locks that do something in between */
+/* waitq.c, wait.c: the steps of waitq_wait, for locks that do something in between */
 void	waitq_push_front(struct waitq *q, struct node *n);
 void	waitq_join(struct waitq *q, struct node *n, weft_ctx *ctx, bool front);
 int	waitq_sleep(struct node *n, _Atomic unsigned *l, weft_ctx *ctx, enum reason why,

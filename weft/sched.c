@@ -266,6 +266,21 @@ void bubble_step(const char *what, const void *pc)
 		yield_in(g, b, true);
 }
 
+/* Of choices.h, which redefines what is used here. */
+void	choice_point(void);
+void	choice_spin(void);
+
+void choice_point(void)
+{
+	STEP("is at an atomic");
+}
+
+void choice_spin(void)
+{
+	STEP(SPINS);
+	cpu_pause();
+}
+
 static void call(weft_entry_ *f, const intptr_t *a)
 {
 	((void (*)(intptr_t, intptr_t, intptr_t, intptr_t, intptr_t, intptr_t))f)(
@@ -418,7 +433,7 @@ void weft_yield(void)
 	if (unlikely(g->kind != KIND_GOROUTINE)) {
 		if (g->kind == KIND_BUBBLED) {
 			if (g->bubble->step)
-				g->bubble->step(g->bubble, g, "yields", CALLER);
+				g->bubble->step(g->bubble, g, YIELDS, CALLER);
 			yield_in(g, g->bubble, false);
 		} else
 			sched_yield();
