@@ -12,8 +12,8 @@
 #include "../../weft/sanitize.h"
 #include "kernel.h"
 
-/* How long a kernel may go on after its body, in which it may sleep, too. */
-#define PATIENCE	(300 * WEFT_MS)
+/* How many milliseconds a kernel may sleep after its body: of virtual time, if there is. */
+enum { PATIENCE = 300 };
 
 struct kept {
 	struct kept	*next;
@@ -53,14 +53,13 @@ void kernel_free_chan(void *c)
 /* Until all its goroutines have ended or wait for each other; true: they have ended. */
 static bool ended(void)
 {
-	int64_t until = weft_now() + PATIENCE;
 	struct group_state now, before = { .runnable = 1 };
 
-	for (;; before = now) {
+	for (int naps = 0;; before = now) {
 		group_look(group_current(), &now);
 		if (now.runnable == 1 && before.runnable == 1 &&
 		    now.activity == before.activity) {
-			if (!now.sleeping || weft_now() >= until)
+			if (!now.sleeping || naps++ == PATIENCE)
 				return !now.sleeping && !now.blocked;
 			weft_sleep(WEFT_MS);
 		}
@@ -68,13 +67,11 @@ static bool ended(void)
 	}
 }
 
-static void free_all(void)
+static void free_all(struct kept *k)
 {
-	struct kept *k = atomic_load_explicit(&kept, memory_order_relaxed), *next;
-
 	/* A goroutine's end is no order that a program may count on, but enough for this. */
 	san_ignore_begin();
-	for (; k; k = next) {
+	for (struct kept *next; k; k = next) {
 		next = k->next;
 		k->free_it(k->x);
 		free(k);
@@ -82,12 +79,21 @@ static void free_all(void)
 	san_ignore_end();
 }
 
+/* Once everything has ended or waits for ever, and nothing here points at it. */
+static void verdict(bool all_ended, struct kept *left)
+{
+	if (all_ended)
+		free_all(left);
+}
+
 void kernel_run(void (*body)(void), bool with_remedy)
 {
+	bool all_ended;
+
 	fixed = with_remedy;
 	/* what the last one left waiting keeps what it waits on */
 	atomic_store_explicit(&kept, NULL, memory_order_relaxed);
 	body();
-	if (ended())
-		free_all();
+	all_ended = ended();
+	verdict(all_ended, atomic_exchange_explicit(&kept, NULL, memory_order_relaxed));
 }
