@@ -67,11 +67,13 @@ static bool ended(void)
 	}
 }
 
-static void free_all(struct kept *k)
+static void free_all(void)
 {
+	struct kept *k = atomic_load_explicit(&kept, memory_order_relaxed), *next;
+
 	/* A goroutine's end is no order that a program may count on, but enough for this. */
 	san_ignore_begin();
-	for (struct kept *next; k; k = next) {
+	for (; k; k = next) {
 		next = k->next;
 		k->free_it(k->x);
 		free(k);
@@ -79,21 +81,18 @@ static void free_all(struct kept *k)
 	san_ignore_end();
 }
 
-/* Once everything has ended or waits for ever, and nothing here points at it. */
-static void verdict(bool all_ended, struct kept *left)
+/* What waits for ever keeps what it waits on; nothing here points at it any more. */
+static void let_go(void)
 {
-	if (all_ended)
-		free_all(left);
+	atomic_store_explicit(&kept, NULL, memory_order_relaxed);
 }
 
 void kernel_run(void (*body)(void), bool with_remedy)
 {
-	bool all_ended;
-
 	fixed = with_remedy;
-	/* what the last one left waiting keeps what it waits on */
-	atomic_store_explicit(&kept, NULL, memory_order_relaxed);
+	let_go();		/* the last one's, if that did not return */
 	body();
-	all_ended = ended();
-	verdict(all_ended, atomic_exchange_explicit(&kept, NULL, memory_order_relaxed));
+	if (ended())
+		free_all();
+	let_go();
 }

@@ -18,6 +18,9 @@
  *	panic		the runtime refuses a misuse: a send on a closed channel
  *	check		a CHECK fails: an order that the program did not expect
  *
+ * tools/check-kernels reads it there, and holds the report of 1,000 schedules against it;
+ * tools/kernels-report counts what is found by less.
+ *
  * What NEW and MAKE give, and what KEEP is told of, goes when the kernel has ended
  * and nothing of it waits any more; so a kernel looks like the Go that it was found
  * in, where nobody frees, and only what waits for ever is left behind.
