@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "../weft/chan.h"
-#include "../weft/sanitize.h"
 #include "harness.h"
 
 static const struct { const char *name, *plural, *fate; } kinds[TRACK_KINDS] = {
@@ -151,13 +150,10 @@ bool leak_check(weft_t *t)
 		left.goroutines = left.moving = 0;
 		g_each(&t->group, count_goroutine, &left);
 	} while (left.moving);
-	/* Their makers have ended or sleep for ever, which nothing tells the race detector. */
-	san_ignore_begin();
 	take_objects(&left);
 	clean = !left.goroutines && !left.n;
 	if (!clean)
 		report(t, &left);
 	free(left.objects);
-	san_ignore_end();
 	return clean;
 }

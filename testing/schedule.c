@@ -294,12 +294,12 @@ void schedule_attach(struct schedule *s, struct bubble *b)
 	fork_rand(&b->rand, s->seed, 3);
 	b->choose = choose;
 	b->step = step;
-	atomic_fetch_add(&sched.explored, 1);
+	__atomic_fetch_add(&sched.explored, 1, __ATOMIC_SEQ_CST);
 }
 
 void schedule_detach(void)
 {
-	atomic_fetch_sub(&sched.explored, 1);
+	__atomic_fetch_sub(&sched.explored, 1, __ATOMIC_SEQ_CST);
 }
 
 int weft_choose(int n)

@@ -79,7 +79,7 @@ void	bubble_refuse(const char *what, bool needed);
  */
 void	bubble_step(const char *what, const void *pc);
 #define STEP_AT(what, pc) do {						\
-	/* not atomic_load: it is no choice point itself (choices.h) */	\
+	/* a builtin: it is no choice point itself (choices.h) */	\
 	if (unlikely(__atomic_load_n(&sched.explored, __ATOMIC_RELAXED))) \
 		bubble_step(what, pc);					\
 } while (0)

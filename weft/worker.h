@@ -78,7 +78,7 @@ struct worker {
 
 struct sched {
 	int		  procs;
-	_Atomic int	  explored;	/* bubbles whose steps are asked about */
+	int		  explored;	/* bubbles whose steps are asked about; atomic: see STEP_AT */
 	_Atomic int64_t	  coarse __attribute__((aligned(64))); /* the time, 10 ms old at most */
 	int		  root;		/* epoll of all workers' epolls and of kick */
 	int		  kick;		/* eventfd that wakes the pollster */

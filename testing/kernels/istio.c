@@ -202,7 +202,7 @@ static void i8967_stop(struct i8967 *s)
 		s->done = NULL;
 }
 
-KERNEL(Istio8967, leak)
+KERNEL(Istio8967, race)
 {
 	struct i8967 *s = NEW(struct i8967, .done = MAKE(bool, 0));
 
