@@ -122,7 +122,7 @@ $B/weft/start.o: weft/weft-gdb.py
 # every call of a failing test is to be seen in its report
 $B/testing/failing/%.o $B/testing/kernels/%.o $B/examples/testing/%.o: EXTRA = -fno-optimize-sibling-calls
 # and so is what of the harness runs inside the scheduler, or reads the runtime's records
-$(patsubst %,$B/testing/%.o,bubble explore leak schedule story kernels/kernel): EXTRA = $(RT_SAN)
+$(patsubst %,$B/testing/%.o,bubble explore leak races schedule story kernels/kernel): EXTRA = $(RT_SAN)
 $B/base/%_test.o $B/weft/%_test.o: EXTRA =
 $B/%.o: %.c
 	@mkdir -p $(@D)

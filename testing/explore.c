@@ -16,7 +16,7 @@ enum { SHRINK_RUNS = 5000, SHRINK_NS = WEFT_SECOND, SHRINK_LONG_NS = 30 * WEFT_S
 
 /* What came of one run. */
 struct outcome {
-	bool		 failed, skipped, stuck, endless;
+	bool		 failed, skipped, stuck, endless, raced;
 	uint64_t	 hash;
 	size_t		 preemptions, strays;
 	struct choices	 made;		/* the caller's to free */
@@ -52,6 +52,7 @@ static struct outcome run_once(weft_t *shell, uint64_t seed, const struct choice
 	o.skipped = atomic_load(&t->skipped);
 	o.stuck = atomic_load(&t->state) == T_STUCK;
 	o.endless = s->endless;
+	o.raced = atomic_load(&t->raced);
 	o.hash = s->hash;
 	o.preemptions = schedule_preemptions(&s->made);
 	o.strays = s->strays;
@@ -209,6 +210,23 @@ static void how_to_replay(weft_t *t, uint64_t seed, const struct choices *made, 
 	free(path);
 }
 
+/*
+ * The detector tells a race once: a second run would pass, and so would all shorter
+ * ones.  In another process the seed repeats it.  Takes o.
+ */
+static void report_race(weft_t *t, uint64_t seed, struct outcome o, const char *which)
+{
+	struct buf b = {0};
+
+	atomic_store(&t->failed, true);
+	log_buf(t, &o.log);
+	buf_printf(&b, "    %s, %zu pre-emption%s\n", which, o.preemptions,
+	    o.preemptions == 1 ? "" : "s");
+	how_to_replay(t, seed, &o.made, &b);
+	log_buf(t, &b);
+	outcome_finish(&o);
+}
+
 /* o failed in run number of many.  Takes o. */
 static void report_failure(weft_t *t, uint64_t seed, const struct choices *follow, struct outcome o, const char *which)
 {
@@ -317,7 +335,7 @@ int64_t explore_count(const struct weft_test *test)
 	if (harness.opt.stress)
 		return test->explore ? INT64_MAX : 0;
 	if (harness.opt.seeded && harness.opt.schedule_seed >> SEED_NUMBER_BITS)
-		return test->bubble || test->explore;
+		return 1;	/* -explore may have put it into a bubble */
 	return test->explore;
 }
 
@@ -349,7 +367,10 @@ void explore(weft_t *t)
 			snprintf(which, sizeof which, "schedule %jd of %jd", (intmax_t)i + 1, (intmax_t)n);
 			if (n == INT64_MAX)
 				snprintf(which, sizeof which, "schedule %jd", (intmax_t)i + 1);
-			report_failure(t, seed, NULL, o, which);
+			if (o.raced)
+				report_race(t, seed, o, which);
+			else
+				report_failure(t, seed, NULL, o, which);
 			break;
 		}
 		if (o.skipped) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../weft/debug.h"
+#include "../weft/sanitize.h"
 #include "harness.h"
 
 enum { LOOK_MS = 200, LOCKED_MS = 1000 };
@@ -194,6 +195,7 @@ void guard_start(void)
 	kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	dump_stacks = die_hook;
 	die_hook = on_death;
+	san_on_death(give_verdicts);	/* of a memory error, which has been told */
 	atexit(on_exit_call);
 	if (harness.opt.json)
 		json_action("start", NULL, -1);

@@ -60,6 +60,7 @@ struct weft_t {
 	int64_t		 started, elapsed, deadline;
 	_Atomic int	 state;
 	_Atomic bool	 failed, skipped;
+	_Atomic bool	 raced;		/* the race detector has reported one of its goroutines */
 	bool		 reported;	/* its last line is out; under harness.lock */
 	int		 children;	/* sub-tests that run now; the same */
 	int64_t		 seen;		/* activity when found all blocked  */
@@ -161,6 +162,10 @@ void	watch_dump(struct buf *b, void (*f)(struct out *, void *), void *arg);
 
 /* leak.c */
 bool	leak_check(weft_t *t);			/* true: nothing is left */
+
+/* races.c */
+void	races_start(void);
+void	races_check(weft_t *t);			/* fails it if it was seen to race */
 
 /* guard.c: the thread that ends what takes too long, and catches output. */
 void	guard_start(void);

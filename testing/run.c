@@ -146,6 +146,7 @@ static bool execute(weft_t *t)
 	else if (t->bubble && atomic_load(&t->state) == T_STUCK)
 		watch_report(t);
 	clean = atomic_load(&t->state) == T_ENDED && leak_check(t);
+	races_check(t);
 	tempdir_remove(t);
 	return clean;
 }
@@ -455,6 +456,7 @@ int weft_test_main(int argc, char **argv)
 	harness.started = clock_now();
 	guard_start();
 	watch_start();
+	races_start();
 	tests = collect(&n);
 	if (harness.opt.replay && (status = replay_open(tests, n)) >= 0)
 		return status;

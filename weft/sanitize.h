@@ -8,6 +8,9 @@
  * reused stack is not taken for shared, and stacks are reused oldest first and not
  * before SAN_KEEP_FREE others, so that two short goroutines do not share one.
  *
+ * What ThreadSanitizer finds is told to san_on_report's function, on the goroutine
+ * that it found; when AddressSanitizer ends the program it calls san_on_death's.
+ *
  * AddressSanitizer wants to know each stack it runs on, LeakSanitizer that parked
  * stacks hold pointers.
  */
@@ -49,6 +52,8 @@ void	__tsan_release(void *addr);
 #define san_release(p)		__tsan_release((void *)(p))
 #define san_acquire(p)		__tsan_acquire((void *)(p))
 void	*san_fiber_new(void);
+void	san_on_report(void (*f)(void));	/* which may use nothing but atomics */
+#define san_on_death(f)		((void)(f))
 #define san_fiber_create(g)	((void)((g)->fiber || ((g)->fiber = san_fiber_new())))
 /* errno belongs to the thread, and goroutines use it one after the other */
 #define san_fiber_adopt(g)						\
@@ -72,10 +77,13 @@ void	*san_fiber_new(void);
 void	__sanitizer_start_switch_fiber(void **fake, const void *bottom, size_t size);
 void	__sanitizer_finish_switch_fiber(void *fake, const void **bottom, size_t *size);
 void	__lsan_register_root_region(const void *p, size_t n);
+void	__sanitizer_set_death_callback(void (*f)(void));
 void	__asan_unpoison_memory_region(const volatile void *p, size_t n);
 void	san_asan_switch(struct g *from, struct g *to, int dying);
 void	san_asan_switched(struct g *g);
 void	san_asan_adopt(struct g *g);
+#define san_on_report(f)	((void)(f))
+#define san_on_death(f)		__sanitizer_set_death_callback(f)
 #define san_ignore_begin()	((void)0)
 #define san_ignore_end()	((void)0)
 #define san_release(p)		((void)(p))
@@ -97,6 +105,8 @@ void	san_asan_adopt(struct g *g);
 #define SAN_THREADS 0
 #define SAN_READS_STACKS 0
 #define SAN_KEEP_FREE 0
+#define san_on_report(f)	((void)(f))
+#define san_on_death(f)		((void)(f))
 #define san_ignore_begin()	((void)0)
 #define san_ignore_end()	((void)0)
 #define san_release(p)		((void)(p))

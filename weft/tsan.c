@@ -1,5 +1,5 @@
 /*
- * tsan.c - ThreadSanitizer's fibers, made where nothing has happened yet
+ * tsan.c - ThreadSanitizer's reports, and its fibers, made where nothing has happened yet
  *
  * A fiber begins after all that the one that makes it has done, like a thread.  A goroutine
  * does not: whoever needs a stack for it may be any goroutine that stops, and the two have
@@ -11,6 +11,24 @@
 #ifdef WEFT_TSAN
 
 #include "lock.h"
+
+static void (*_Atomic report_hook)(void);
+
+void san_on_report(void (*f)(void))
+{
+	atomic_store(&report_hook, f);
+}
+
+/* The sanitizer's library calls it, on whoever it has caught, holding its own locks. */
+void	__tsan_on_report(void *report);
+__attribute__((visibility("default"))) void __tsan_on_report(void *report)
+{
+	void (*f)(void) = atomic_load(&report_hook);
+
+	(void)report;
+	if (f)
+		f();
+}
 
 void *san_fiber_new(void)
 {
