@@ -333,8 +333,8 @@ static void mark_thread(struct look *l, uintptr_t sp, pid_t tid, const struct st
 	}
 	if (t && t->alt) {
 		ours(l, (const void *)t->alt, (w && !g ? t->alt_end : t->frame) - t->alt);
-		if (w && !g)
-			PUSH(l, &l->stacks, t->frame, t->alt_end, !l->firing);
+		if (w && !g)		/* in the vector registers are only things of the past */
+			PUSH(l, &l->stacks, t->regs, t->regs_end, !l->firing);
 	}
 }
 

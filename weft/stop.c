@@ -54,6 +54,8 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 
 			t->sp = CONTEXT_SP(context);
 			t->frame = (uintptr_t)__builtin_frame_address(0);
+			t->regs = (uintptr_t)CONTEXT_REGS(context);
+			t->regs_end = t->regs + sizeof CONTEXT_REGS(context);
 			if (!(alt->ss_flags & SS_DISABLE)) {
 				t->alt = (uintptr_t)alt->ss_sp;
 				t->alt_end = t->alt + alt->ss_size;

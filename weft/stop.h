@@ -13,6 +13,7 @@ struct stopped {
 	pid_t		tid;
 	uintptr_t	sp;		/* what it was doing used its stack from here up */
 	uintptr_t	frame;		/* its registers lie above this                  */
+	uintptr_t	regs, regs_end;	/* of these, the general ones                    */
 	uintptr_t	alt, alt_end;	/* the handler's own stack, 0: it has none       */
 };
 

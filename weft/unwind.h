@@ -32,10 +32,12 @@ size_t	unwind_context(void *ucontext, void **pcs, size_t max);
 size_t	unwind_thread(pid_t tid, void **pcs, size_t max);
 size_t	unwind_running(struct g *g, pid_t tid, void **pcs, size_t max);
 
-/* Where the stack pointer was. */
+/* Where the stack pointer was, and the general registers. */
 #if defined(__x86_64__)
+#define CONTEXT_REGS(u) (((ucontext_t *)(u))->uc_mcontext.gregs)
 #define CONTEXT_SP(u) ((uintptr_t)((ucontext_t *)(u))->uc_mcontext.gregs[REG_RSP])
 #elif defined(__aarch64__)
+#define CONTEXT_REGS(u) (((ucontext_t *)(u))->uc_mcontext.regs)
 #define CONTEXT_SP(u) ((uintptr_t)((ucontext_t *)(u))->uc_mcontext.sp)
 #endif
 
