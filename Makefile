@@ -42,16 +42,16 @@ need	= aarch64
 LDFLAGS	+= -static -Wl,--allow-multiple-definition
 endif
 
-LAYERS	= base weft testing pipeline
+LAYERS	= base weft testing patterns pipeline
 src	= $(filter-out %_test.c %/main.c,$(wildcard $1/*.c)) $(wildcard $1/*_$(ARCH).S)
 tests	= $(wildcard $1/*_test.c)
 obj	= $(patsubst %,$B/%.o,$(basename $1))
 
 RT	= $B/libweft-testing.a $B/libweft.a
-LIBS	= $B/libweft.a $B/libweft-testing.a $B/libweft-pipeline.a
+LIBS	= $B/libweft.a $B/libweft-testing.a $B/libweft-patterns.a $B/libweft-pipeline.a
 PROGRAMS = $B/weft-pipeline
 TESTS	= $(foreach d,$(LAYERS),$(if $(call tests,$d),$B/$d.test))
-compiles = $(foreach f,$(wildcard examples/*.c examples/pitfalls/*.c),\
+compiles = $(foreach f,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c),\
 	  $(if $(shell grep -l '^compile error' $(f:.c=.want) 2>/dev/null),,$f))
 EXAMPLES = $(patsubst %.c,$B/%,$(compiles))
 
@@ -80,6 +80,9 @@ explore: setup
 bench: setup
 	@$(JOBS) $B/bench.test
 	@bench/run $B/bench.test
+bench-patterns: setup
+	@$(JOBS) $B/patterns_bench.test
+	@bench/run $B/patterns_bench.test patterns
 setup:
 	@tools/setup $(need)
 format:
@@ -90,10 +93,11 @@ clean:
 help:
 	@sed -n 's/^# make/make/p' Makefile; \
 	echo 'make race, asan, aarch64: the tests under ThreadSanitizer, AddressSanitizer, qemu'; \
-	echo 'make bench: against Go, if there is one; make install PREFIX=...; make format'
+	echo 'make bench, bench-patterns: against Go, if there is one; make install PREFIX=...; make format'
 
 $B/libweft.a: $(call obj,$(call src,base) $(call src,weft))
 $B/libweft-testing.a: $(call obj,$(call src,testing))
+$B/libweft-patterns.a: $(call obj,$(call src,patterns))
 $B/libweft-pipeline.a: $(call obj,$(call src,pipeline))
 $(LIBS):
 	@rm -f $@
@@ -102,7 +106,7 @@ $(LIBS):
 # the harness's main is found in one library and called from another
 LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS)
 .SECONDEXPANSION:
-$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$B/libweft-pipeline.a) $(RT)
+$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$B/libweft-patterns.a $B/libweft-pipeline.a) $(RT)
 	$(LINK)
 $B/bench.test: $(call obj,$(wildcard bench/*.c)) $(RT)
 	$(LINK)
@@ -110,11 +114,13 @@ $B/failing.test: $(call obj,$(wildcard testing/failing/*.c)) $(RT)
 	$(LINK)
 $B/kernels.test: $(call obj,$(wildcard testing/kernels/*.c)) $(RT)
 	$(LINK)
+$B/patterns_bench.test: $(call obj,$(wildcard bench/patterns/*.c)) $B/libweft-patterns.a $(RT)
+	$(LINK)
 $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
 $B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft.a
 	$(LINK)
-$B/examples/%: $B/examples/%.o $(RT)
+$B/examples/%: $B/examples/%.o $B/libweft-patterns.a $(RT)
 	$(LINK)
 
 $B/base/%.o $B/weft/%.o: EXTRA = -fvisibility=hidden $(RT_SAN)
@@ -133,15 +139,16 @@ $B/%.o: %.S
 
 HEADERS	= weft.h weft_impl.h short.h sync.h sync_impl.h time.h net.h debug.h profile.h testing.h
 install: all
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/pipeline lib/pkgconfig \
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/patterns include/pipeline lib/pkgconfig \
 	    bin share/man/man1 share/man/man3 share/man/man7)
 	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
+	install -m 644 $(wildcard patterns/*.h) $(DESTDIR)$(PREFIX)/include/patterns
 	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
 	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
 	tools/hide-symbols $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(notdir $(LIBS)))
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
-	$(call install_pc,weft weft-testing weft-pipeline)
+	$(call install_pc,weft weft-testing weft-patterns weft-pipeline)
 # make install-race: the libraries for programs under ThreadSanitizer, built by clang
 install-race:
 	@tools/setup race
@@ -154,6 +161,6 @@ install_pc = for pc in $1; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$pc.pc || exit 1; done
 
 .DELETE_ON_ERROR:
-.PHONY: all tests run check explore race asan aarch64 bench setup format clean help install install-race
+.PHONY: all tests run check explore race asan aarch64 bench bench-patterns setup format clean help install install-race
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs the numbered examples: check.sh path/to/built/examples
+# Runs the numbered examples, or those of a folder: check.sh path/to/built/examples [patterns]
 # Each must exit with 0 within 10 s, print something, and print NAME.want if there is one.
-dir=$(dirname "$0")
-built=$1
+dir=$(dirname "$0")/${2:-}
+built=$1/${2:-}
 [ -d "$built" ] || { echo "usage: $0 path/to/built/examples" >&2; exit 2; }
 tmp=$(mktemp -d) || exit 2
 trap 'rm -rf "$tmp"' EXIT
