@@ -27,6 +27,25 @@ void bubble_init(struct bubble *b, uint64_t seed)
 	rand_seed(&b->rand, seed);
 }
 
+/* Plain threads share one: splitmix64, which needs no more than a counter. */
+uint64_t draw_thread(void)
+{
+	static _Atomic uint64_t count;
+	uint64_t none = 0, x;
+
+	if (!atomic_load(&count))
+		atomic_compare_exchange_strong(&count, &none, rand_entropy() | 1);
+	x = atomic_fetch_add(&count, UINT64_C(0x9e3779b97f4a7c15));
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+uint64_t weft_random(void)
+{
+	return draw(self());
+}
+
 void bubble_finish(struct bubble *b)
 {
 	san_ignore_begin();

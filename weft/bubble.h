@@ -65,6 +65,15 @@ bool	bubble_busy(struct bubble *b);		/* false: nothing of it runs or is about to
 void	bubble_finish(struct bubble *b);	/* not busy, and nobody will wake any of it */
 struct candidate bubble_candidate(const struct bubble *b, size_t i);
 
+/* For choices of the runtime's, and weft_random. */
+uint64_t draw_thread(void);
+static inline uint64_t draw(struct g *g)
+{
+	if (g->kind == KIND_BUBBLED)
+		return rand_next(&g->bubble->rand);
+	return g->w ? rand_next(&g->w->rand) : draw_thread();
+}
+
 /* sched.c's side. */
 void	bubble_ready(struct bubble *b, uintptr_t item);
 uintptr_t bubble_take(struct bubble *b, bool going_on);	/* the next, 0: nobody is ready */

@@ -32,6 +32,40 @@ static void take_nothing(void)
 	nothing_ran++;
 }
 
+/* Each bit is set as often as not, within six standard deviations. */
+TEST(RandomBits)
+{
+	int n[64] = {0};
+
+	for (int i = 0; i < 10000; i++)
+		for (uint64_t x = weft_random(), k = 0; k < 64; k++)
+			n[k] += x >> k & 1;
+	for (int k = 0; k < 64; k++)
+		CHECK(n[k] > 4700 && n[k] < 5300);
+}
+
+static void random_on_thread(uint64_t *x)
+{
+	x[0] = weft_random();
+	x[1] = weft_random();
+}
+
+static void *random_thread(void *x)
+{
+	random_on_thread(x);
+	return NULL;
+}
+
+TEST(RandomOnAPlainThread, .real = true)
+{
+	uint64_t x[2] = {0};
+	pthread_t thread;
+
+	REQUIRE(pthread_create(&thread, NULL, random_thread, x) == 0);
+	pthread_join(thread, NULL);
+	CHECK(x[0] != x[1]);
+}
+
 TEST(ArgumentsArrive, .parallel = true)
 {
 	weft_chan(int) ok = weft_make(int, 0);

@@ -49,17 +49,6 @@ static inline bool try_case(struct weft_case *k)
 	return true;
 }
 
-static uint64_t draw(struct g *g)
-{
-	static _Atomic uint64_t threads;	/* for plain threads: any spread will do */
-
-	if (g->kind == KIND_BUBBLED)
-		return rand_next(&g->bubble->rand);
-	if (g->w)
-		return rand_next(&g->w->rand);
-	return (atomic_fetch_add(&threads, 1) + 1) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
 /* Pass 1.  The place of the case done, or -1. */
 static int poll_cases(struct g *g, struct weft_case *k, size_t n)
 {

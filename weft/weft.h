@@ -47,6 +47,7 @@ typedef struct weft_ctx weft_ctx;
 int	weft_main(int argc, char **argv);
 int	weft_run(int (*fn)(int argc, char **argv), int argc, char **argv);
 int	weft_procs(void);		/* how many run at the same time */
+uint64_t weft_random(void);		/* any number; in a test's bubble, by its seed; no secret */
 
 /*
  * Goroutines
