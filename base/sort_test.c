@@ -65,6 +65,27 @@ TEST(SortOfAnything, .parallel = true)
 		}
 }
 
+static bool later(const struct item *a, const struct item *b)
+{
+	return a->key > b->key || (a->key == b->key && a->was > b->was);
+}
+
+/* What is equal stays in order, if the function says so. */
+TEST(SortByAFunction, .parallel = true)
+{
+	struct item a[1000];
+	int64_t keys[1000];
+	struct rand r;
+
+	rand_seed(&r, 1);
+	for (size_t i = 0; i < 1000; i++)
+		a[i] = (struct item){ keys[i] = key_of(&r, i, 3), i };
+	sort_if(a, 1000, later);
+	check_sorted(a, keys, 1000, "few, by a function");
+	for (size_t i = 1; i < 1000; i++)
+		CHECK(later(&a[i], &a[i - 1]));
+}
+
 TEST(SortOfNothing, .parallel = true)
 {
 	struct item *none = NULL;

@@ -5,9 +5,9 @@
  */
 #include "trace.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "../base/sort.h"
 #include "pages.h"
 #include "trace_read.h"
 
@@ -134,13 +134,9 @@ static void read_ring(struct worker *w, const uint64_t *ev, size_t n, const stru
 	}
 }
 
-static int by_time(const void *a, const void *b)
+static bool later(const struct trace_event *a, const struct trace_event *b)
 {
-	const struct trace_event *x = a, *y = b;
-
-	if (x->when != y->when)
-		return x->when < y->when ? -1 : 1;
-	return (x->order > y->order) - (x->order < y->order);
+	return a->when > b->when || (a->when == b->when && a->order > b->order);
 }
 
 bool trace_read(struct trace_list *l)
@@ -160,7 +156,7 @@ bool trace_read(struct trace_list *l)
 		read_ring(sched.worker[i], ev, copy(sched.worker[i], ev), &s, l);
 	if (ev)
 		munmap(ev, TRACE_EVENTS * sizeof *ev);
-	qsort(l->at, l->n, sizeof *l->at, by_time);
+	sort_if(l->at, l->n, later);
 	return l->at;
 }
 

@@ -4,9 +4,10 @@
  * Process 1 has a track per worker: what ran on it.  Process 2 has a track per
  * goroutine: running, runnable, or what it waited for.  An arrow leads from whoever woke
  * a goroutine to where it ran next.
+ *
+ * Whoever dies writes one, too: memory comes from mmap, and no lock is taken.
  */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
