@@ -61,10 +61,23 @@ static void *quit_loop(void *arg)
 	return NULL;
 }
 
+/* First of all: the other workers go on, and soon have forgotten what they did. */
 static void dump_and_die(void)
 {
+	const char *trace = sched.forked ? NULL : getenv("WEFT_TRACE");
+	int err = trace && *trace ? weft_trace_write(trace, WEFT_SECOND) : 0;
+	struct out o;
+
 	report_cycle();
 	dump_all(STDERR_FILENO);
+	if (!trace || !*trace)
+		return;
+	out_init(&o, STDERR_FILENO);
+	if (err)
+		out_printf(&o, "trace: cannot write %s: %s\n", trace, strerror(-err));
+	else
+		out_printf(&o, "trace: %s\n", trace);
+	out_flush(&o);
 }
 
 static void chain(int sig, siginfo_t *info, void *uc)

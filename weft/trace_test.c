@@ -1,13 +1,18 @@
 /* trace_test.c - the flight recorder: what it tells, and that it may be asked at any time */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "child_test.h"
 #include "debug.h"
 #include "sync.h"
 #include "testing.h"
 #include "time.h"
+
+/* Not ctype.h's: their table is found through the thread's memory, and tsan takes a
+   goroutine that reads there for a race. */
+static bool is_number(char c) { return (c >= '0' && c <= '9') || c == '-' || c == '.'; }
+static bool is_blank(char c) { return c == ' ' || c == '\n'; }
 
 /* A value of JSON from s on; NULL: it is none. */
 static const char *json(const char *s)
@@ -20,14 +25,14 @@ static const char *json(const char *s)
 				return NULL;
 		return s + 1;
 	}
-	if (isdigit((unsigned char)*s) || *s == '-') {
-		while (isdigit((unsigned char)*s) || *s == '-' || *s == '.')
+	if (is_number(*s)) {
+		while (is_number(*s))
 			s++;
 		return s;
 	}
 	if (*s != '{' && *s != '[')
 		return NULL;
-	for (s++; isspace((unsigned char)*s); s++)
+	for (s++; is_blank(*s); s++)
 		;
 	while (*s != close) {
 		if (close == '}' && (!(s = json(s)) || *s++ != ':'))
@@ -36,7 +41,7 @@ static const char *json(const char *s)
 			return NULL;
 		if (*s == ',')
 			s++;
-		while (isspace((unsigned char)*s))
+		while (is_blank(*s))
 			s++;
 	}
 	return s + 1;
@@ -52,19 +57,25 @@ static int count(const char *text, const char *what)
 }
 
 /* The caller frees it. */
-static char *trace_text(int64_t ns)
+static char *file_text(const char *path)
 {
-	char path[256], *text = NULL;
+	char *text = NULL;
 	size_t room = 0;
-	FILE *f;
+	FILE *f = fopen(path, "r");
 
-	snprintf(path, sizeof path, "%s/trace.json", weft_tempdir());
-	REQUIRE(weft_trace_write(path, ns) == 0);
-	f = fopen(path, "r");
 	REQUIRE(f != NULL);
 	REQUIRE(getdelim(&text, &room, '\0', f) > 0);
 	fclose(f);
 	return text;
+}
+
+static char *trace_text(int64_t ns)
+{
+	char path[256];
+
+	snprintf(path, sizeof path, "%s/trace.json", weft_tempdir());
+	REQUIRE(weft_trace_write(path, ns) == 0);
+	return file_text(path);
 }
 
 static void answer_calls(weft_chan(int) in, weft_chan(int) out)
@@ -162,4 +173,73 @@ TEST(TraceSaysWhereItCannotWrite)
 {
 	CHECK_EQ(weft_trace_write("/nonexistent/x", WEFT_SECOND), -ENOENT);
 	CHECK_EQ(weft_trace_write("/dev/full", WEFT_SECOND), -EIO);
+}
+
+/* ---- what a program that is stopped leaves ---- */
+
+static void last_words(weft_chan(int) in)
+{
+	weft_recv(in, NULL);
+}
+
+CHILD(DiesTraced)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	weft_go(last_words, c);
+	weft_send(c, 1);
+	weft_close(c);
+	weft_close(c);
+	return 0;
+}
+
+CHILD(DeadlocksTraced)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	weft_go(last_words, c);
+	weft_send(c, 1);
+	weft_send(c, 1);
+	return 0;
+}
+
+/* With a track of its second goroutine, which runs f. */
+static void dies_and_leaves(const char *child, const char *why, const char *f)
+{
+	char path[256], line[300], track[64], *text;
+	const char *end;
+	struct child *c;
+
+	snprintf(path, sizeof path, "%s/last.json", weft_tempdir());
+	snprintf(line, sizeof line, "\ntrace: %s\n", path);
+	snprintf(track, sizeof track, "\"args\":{\"name\":\"%s 2\"}", f);
+	unlink(path);
+	setenv("WEFT_TRACE", path, 1);
+	c = child_run(child);
+	unsetenv("WEFT_TRACE");
+	if (!CHECK(c->status == 2 && strstr(c->err, why) && strstr(c->err, line)))
+		weft_logf("%s", c->err);
+	text = file_text(path);
+	end = json(text);
+	CHECK(end && *end == '\n' && !end[1]);
+	CHECK(count(text, "\"name\":\"weft_main 1\"") > 0);
+	CHECK_EQ(count(text, track), 1);
+	free(text);
+}
+
+TEST(StoppedProgramsLeaveATrace)
+{
+	dies_and_leaves("DiesTraced", "close of closed channel", "last_words");
+	dies_and_leaves("DeadlocksTraced", "all goroutines are asleep", "last_words");
+	/* signals_test.c's: with malloc's lock held */
+	dies_and_leaves("OverflowInMalloc", "stack overflow", "overflow_in_malloc");
+}
+
+TEST(StoppedProgramsSayWhenTheyCannotLeaveATrace)
+{
+	setenv("WEFT_TRACE", "/nonexistent/x", 1);
+	CHECK_DIES("DiesTraced", "\ntrace: cannot write /nonexistent/x: No such file or directory\n");
+	setenv("WEFT_TRACE", "", 1);
+	CHECK(!strstr(child_run("DiesTraced")->err, "trace:"));
+	unsetenv("WEFT_TRACE");
 }
