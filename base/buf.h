@@ -8,12 +8,20 @@
 #define BASE_BUF_H
 
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "die.h"
 
 struct buf { char *data; size_t len, room; };
+
+/*
+ * Set, for good, by who is about to end the program: memory comes from mmap alone, and none
+ * is given back.  The heap may be what is broken, and its lock may be held for ever.
+ */
+extern _Atomic bool buf_dying;
 
 void	buf_finish(struct buf *b);		/* frees, and is empty again */
 void	buf_grow(struct buf *b, size_t extra);	/* room for extra more bytes */

@@ -199,7 +199,8 @@ static void log_buf(weft_t *t, struct buf *b)
 
 static void how_to_replay(weft_t *t, uint64_t seed, const struct choices *made, struct buf *b)
 {
-	char *path = report_path(t, "schedule");
+	struct buf file = report_path(t, "schedule");
+	const char *path = buf_str(&file);
 
 	buf_printf(b, "    replay: %s -run '^%s$' -seed %#jx\n", harness.program, t->name,
 	    (uintmax_t)seed);
@@ -207,7 +208,7 @@ static void how_to_replay(weft_t *t, uint64_t seed, const struct choices *made, 
 		buf_printf(b, "    schedule: %s -replay %s\n", harness.program, path);
 	else
 		buf_printf(b, "    (cannot write %s: %s)\n", path, strerror(errno));
-	free(path);
+	buf_finish(&file);
 }
 
 /*

@@ -3,8 +3,11 @@
  *
  * It is a plain thread so that it works while every worker is stuck.  Whatever
  * ends the program early (a timeout, misuse of the runtime, a test that calls
- * exit) comes through here, so that the tests that were running are named and a
- * JSON stream is complete.
+ * exit) comes through here, so that the tests that were running are named, a
+ * JSON stream is complete, and there is a trace of what happened before.
+ *
+ * From then on no memory comes from the heap (buf_dying), and who dies waits for no
+ * lock for ever: it may hold any.
  */
 #include <poll.h>
 #include <signal.h>
@@ -22,6 +25,43 @@ enum { LOOK_MS = 200, LOCKED_MS = 1000 };
 
 static int kick = -1;
 static void (*dump_stacks)(void);
+static struct buf trace_line;		/* says where the trace is */
+
+/* Whoever holds it may be the one that dies: then, false, we go on without it. */
+static bool lock_if_possible(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 2;
+	return pthread_mutex_timedlock(&harness.lock, &until) == 0;
+}
+
+/* The test of the goroutine that dies, else the one that has run for the longest. */
+static weft_t *culprit(void)
+{
+	struct g *g = dump_caller();
+	weft_t *t = g->group ? g->group->data : harness.benchmark;
+	bool locked;
+
+	if (t)
+		return t->top;
+	locked = lock_if_possible();
+	if (!list_empty(&harness.running))
+		t = container_of(harness.running.next, weft_t, entry);
+	if (locked)
+		pthread_mutex_unlock(&harness.lock);
+	return t;
+}
+
+/* Before all else: the workers go on, and soon have forgotten what they did. */
+static void begin_to_die(void)
+{
+	weft_t *t;
+
+	if (!atomic_exchange(&buf_dying, true) && !harness.finished && (t = culprit()))
+		trace_write(t, &trace_line);
+}
 
 /*
  * The verdicts that are still missing: inner tests first, since theirs are part of
@@ -29,19 +69,17 @@ static void (*dump_stacks)(void);
  */
 static void give_verdicts(void)
 {
-	struct timespec until;
-
-	/* Whoever holds it may be the one that dies; then the text comes unlocked. */
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 2;
-	pthread_mutex_timedlock(&harness.lock, &until);
+	lock_if_possible();
 	if (harness.finished)
 		return;
 	if (harness.opt.json)
 		capture_drain(true);
 	for (struct list *e = harness.running.prev; e != &harness.running; e = e->prev) {
 		weft_t *t = container_of(e, weft_t, entry);
+
 		atomic_store(&t->failed, true);
+		if (!t->parent && !t->shell)
+			report_log_locked(t, trace_line.data, trace_line.len);
 		report_end_locked(t);
 	}
 	report_finish_locked(2, "");
@@ -49,6 +87,7 @@ static void give_verdicts(void)
 
 static void on_death(void)
 {
+	begin_to_die();
 	if (dump_stacks)
 		dump_stacks();
 	give_verdicts();
@@ -60,6 +99,7 @@ static void on_exit_call(void)
 
 	if (harness.finished)
 		return;
+	begin_to_die();
 	report_write(STDERR_FILENO, text, sizeof text - 1);
 	give_verdicts();
 	_exit(2);
@@ -71,6 +111,7 @@ static void __attribute__((noreturn)) timed_out(int64_t limit)
 	char text[32];
 	int64_t now = clock_now();
 
+	begin_to_die();
 	pthread_mutex_lock(&harness.lock);
 	buf_printf(&b, "panic: test timed out after %s\n", flags_duration_text(limit, text));
 	if (!list_empty(&harness.running))

@@ -104,7 +104,7 @@ extern struct harness {
 	struct pattern	*run, *skip, *bench;
 	struct wakeup	 idle;		/* the watcher waits on it */
 	weft_t		*benchmark;	/* that runs; its goroutines have no group */
-	char		*last;		/* the test that the output is about, or NULL */
+	const char	*last;		/* the test that the output is about, or NULL */
 	int		 out;		/* where reports go */
 	int64_t		 started;
 	_Atomic bool	 failed;
@@ -180,7 +180,7 @@ void	harness_unlock(void);
 void	report_event(weft_t *t, const char *verb);	/* RUN, PAUSE, CONT */
 void	report_log_locked(weft_t *t, const char *text, size_t n);
 void	report_end_locked(weft_t *t);		/* the line with its verdict, and its log */
-char	*report_path(weft_t *t, const char *suffix);	/* of a file for what failed; free it */
+struct buf report_path(weft_t *t, const char *suffix);	/* of a file for what failed */
 void	report_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int	report_finish(int status, const char *note);	/* PASS or FAIL; returns status */
 void	report_finish_locked(int status, const char *note);
@@ -196,7 +196,8 @@ void	capture_drain(bool partial);		/* partial: unfinished lines as well */
 /* profiles.c */
 bool	profiles_start(void);		/* true: a file cannot be written, which has been told */
 bool	profiles_write(void);		/* the same */
-void	report_trace(weft_t *t);	/* what all workers did last, and where it is written */
+void	trace_write(weft_t *t, struct buf *b);	/* what all workers did last; b: to which file */
+void	report_trace(weft_t *t);	/* the same, into its log */
 
 /* bench.c, alloc.c */
 void	bench_run(struct weft_test **tests, size_t n);

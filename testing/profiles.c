@@ -7,22 +7,27 @@
 #include "../weft/profile.h"
 #include "harness.h"
 
-/* What all workers did last. */
-void report_trace(weft_t *t)
+void trace_write(weft_t *t, struct buf *b)
 {
-	char *path = report_path(t, "trace.json");
-	struct buf b = {0};
-	int err = weft_trace_write(path, WEFT_SECOND);
+	struct buf path = report_path(t, "trace.json");
+	int err = weft_trace_write(buf_str(&path), WEFT_SECOND);
 
 	if (err)
-		buf_printf(&b, "    trace: cannot write %s: %s\n", path, strerror(-err));
+		buf_printf(b, "    trace: cannot write %s: %s\n", path.data, strerror(-err));
 	else
-		buf_printf(&b, "    trace: %s\n", path);
+		buf_printf(b, "    trace: %s\n", path.data);
+	buf_finish(&path);
+}
+
+void report_trace(weft_t *t)
+{
+	struct buf b = {0};
+
+	trace_write(t, &b);
 	harness_lock();
 	report_log_locked(t, b.data, b.len);
 	harness_unlock();
 	buf_finish(&b);
-	free(path);
 }
 
 /* True: err is one, and has been told. */

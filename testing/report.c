@@ -57,10 +57,12 @@ static const char *mark(void)
 
 static void set_last(const char *name)
 {
-	char *old = harness.last;
+	static struct buf last;
 
-	harness.last = name ? xstrdup(name) : NULL;
-	free(old);
+	last.len = 0;
+	if (name)
+		buf_adds(&last, name);
+	harness.last = name ? buf_str(&last) : NULL;
 }
 
 static void emit(const char *test, const char *text, size_t n)
@@ -168,14 +170,13 @@ void report_end_locked(weft_t *t)
 		verdict(t, "PASS", "pass");
 }
 
-char *report_path(weft_t *t, const char *suffix)
+struct buf report_path(weft_t *t, const char *suffix)
 {
 	const char *tmp = getenv("TMPDIR"), *dir = harness.opt.outputdir;
 	struct buf b = {0};
 
 	buf_printf(&b, "%s/%s.%s", dir ? dir : tmp && *tmp ? tmp : "/tmp", t->name, suffix);
-	buf_str(&b);
-	return b.data;
+	return b;
 }
 
 void report_print(const char *fmt, ...)

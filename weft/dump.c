@@ -430,8 +430,7 @@ static void collect(struct g *g, const struct task *task, void *arg)
 	table_add(t, &e);
 }
 
-/* The calling goroutine, also from a fault handler on its thread's other stack. */
-static struct g *caller(void)
+struct g *dump_caller(void)
 {
 	struct g *g = self();
 
@@ -443,7 +442,7 @@ static struct g *caller(void)
 /* pc: where whoever asked for this called. */
 static void print_all(int fd, bool threads, const void *pc)
 {
-	struct table t = { .self = caller() };
+	struct table t = { .self = dump_caller() };
 	struct entry e;
 	struct out o;
 

@@ -160,6 +160,8 @@ const char *reason_name(enum reason r);
 /* "goroutine 3 [chan send, 2s] f   spawned at a.c:12", then its stack if asked. */
 void	dump_goroutine(struct out *o, struct g *g, const struct task *t,
 	    const char *indent, bool stack);
+/* Who runs this code: a goroutine also in a fault handler, on its thread's other stack. */
+struct g *dump_caller(void);
 void	dump_all(int fd);
 void	dump_these(int fd, struct g **g, size_t n);	/* folded; they do not run */
 /* Goroutines of a group (NULL: of none that is in a bubble) that wait for each other's

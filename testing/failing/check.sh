@@ -14,7 +14,8 @@ trap 'rm -rf "$tmp"' EXIT
 status=0
 
 # What differs from run to run, from machine to machine and from one build to the
-# next: times, addresses, numbers of goroutines, and frames that are not these tests'.
+# next: times, addresses, numbers of goroutines, and frames that are not these tests' or
+# as many as fit.
 normal()
 {
 	sed -E \
@@ -27,9 +28,18 @@ normal()
 	    -e 's,[^ "]*/([A-Za-z]+\.(schedule|trace\.json)),\1,g; s,[^ "]*/([a-z_]+\.test -),\1,g' \
 	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
 	    -e '/goroutine N \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
+	    -e '/ endless[a-z_]*  stops\.c:/d; /^(\{"Time.*"Output":")? +0x0(\\n"}|$)/d' \
 	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
 		/('$files')\.c:/!d
 	    }'
+}
+
+# Every trace that the report names is there, and whole.
+traces()
+{
+	sed -nE 's/.* trace: ([^ ]+\.json).*/\1/p' "$1" | while read -r file; do
+		[ "$(tail -c 3 "$file" 2>&1)" = "]}" ] || echo "no trace in $file"
+	done
 }
 
 for want in "$dir"/*.want; do
@@ -40,7 +50,9 @@ for want in "$dir"/*.want; do
 		{
 			eval "WEFT_PROCS=2 \"$prog\" $flags" 2>&1
 			echo "exit status $?"
-		} | normal
+		} >"$tmp/raw"
+		normal <"$tmp/raw"
+		traces "$tmp/raw"
 	} >"$tmp/got"
 	if cmp -s "$tmp/got" "$want"; then
 		echo "--- PASS: $name"
