@@ -4,7 +4,8 @@
  * A benchmark is called once when it uses weft_loop, which decides inside when it
  * has gone on for long enough, and again with growing counts when it uses
  * weft_loops.  Either way the counts grow towards the time wanted, by at most a
- * factor of a hundred, and the last one is reported.
+ * factor of a hundred, and the last one is reported.  One that has sub-benchmarks is
+ * called once, and they are reported instead.
  *
  * Lines must look like a result or begin with '#', '-' or a space; anything else
  * of the form "key: value" is configuration to benchstat.
@@ -24,6 +25,10 @@ struct weft_b {
 	int64_t		 left;		/* iterations until the clock is looked at */
 	int64_t		 n;		/* iterations in all, or of this round     */
 	bool		 timing, loops, looped;	/* looped: weft_loop was used      */
+	bool		 parent;	/* has sub-benchmarks                      */
+	weft_entry_	*f;
+	intptr_t	 words[6];	/* what f is called with                   */
+	int		 width;		/* of the column of names                  */
 	int64_t		 begun, spent;
 	int64_t		 allocs_begun, allocs, memory_begun, memory;
 	int64_t		 bytes;
@@ -213,23 +218,23 @@ static void add_result(struct buf *line, const weft_b *b)
 }
 
 /* In the benchmark's goroutine. */
-static void bench_main(weft_b *b, void (*f)(weft_b *))
+static void bench_main(weft_b *b)
 {
+	const intptr_t *a = b->words;
+
 	atomic_store(&b->t->goid, weft_goid());
 	weft_start_timer(b);
-	f(b);
+	b->f(a[0], a[1], a[2], a[3], a[4], a[5]);
 	test_end(b->t);
 }
 
 static void run_once(weft_b *b)
 {
-	const struct weft_test *test = b->t->test;
-
 	b->left = b->spent = b->allocs = b->memory = 0;
 	b->looped = b->loops = b->timing = false;
 	atomic_store(&b->t->state, T_RUNNING);
-	weft_spawn_((weft_entry_ *)bench_main, (const intptr_t[6]){ (intptr_t)b,
-	    (intptr_t)test->bench }, b->t->site, BENCH_STACK);
+	weft_spawn_((weft_entry_ *)bench_main, (const intptr_t[6]){ (intptr_t)b }, b->t->site,
+	    BENCH_STACK);
 	wakeup_wait(&b->t->done);
 	weft_stop_timer(b);
 }
@@ -243,6 +248,8 @@ static void run_rounds(weft_b *b)
 {
 	b->n = 1;
 	run_once(b);
+	if (b->parent)
+		return;
 	if (good(b) && !b->looped && !b->loops)
 		test_fail(b->t, "%s:%d: the benchmark called neither weft_loop nor weft_loops",
 		    check_basename(b->t->test->file), b->t->test->line);
@@ -263,34 +270,47 @@ static void run_rounds(weft_b *b)
 	}
 }
 
-static void bench_end(weft_b *b, const char *name, int width)
+/* With the number of workers: tools take what ends so for a number of them. */
+static struct buf result_name(const weft_t *t)
+{
+	struct buf name = {0};
+
+	buf_adds(&name, t->name);
+	if (weft_procs() > 1)
+		buf_printf(&name, "-%d", weft_procs());
+	return name;
+}
+
+static void bench_end(weft_b *b)
 {
 	weft_t *t = b->t;
-	struct buf line = {0};
+	struct buf line = {0}, name = result_name(t);
 
-	if (good(b)) {
-		buf_printf(&line, "%-*s\t", width, name);
+	if (good(b) && !b->parent) {
+		buf_printf(&line, "%-*s\t", b->width, buf_str(&name));
 		add_result(&line, b);
 		report_print("%s", buf_str(&line));
-		line.len = 0;
 	}
 	if (!good(b) || t->log.len)
 		report_print("--- %s: %s\n%.*s", atomic_load(&t->failed) ? "FAIL" :
-		    atomic_load(&t->skipped) ? "SKIP" : "BENCH", name, (int)t->log.len,
+		    atomic_load(&t->skipped) ? "SKIP" : "BENCH", buf_str(&name), (int)t->log.len,
 		    t->log.len ? t->log.data : "");
 	if (atomic_load(&t->failed))
 		atomic_store(&harness.failed, true);
 	buf_finish(&line);
+	buf_finish(&name);
 }
 
-static void bench_one(struct weft_test *test, const char *name, int width)
+/* Takes b.  What it returns: it did not fail; *parent: it has sub-benchmarks. */
+static bool bench_once(weft_b *b, bool *parent)
 {
-	weft_b *b = xcalloc(1, sizeof *b);
-	weft_t *t = b->t = test_new(test, NULL, xstrdup(test->name));
+	weft_t *t = b->t, *outer;
+	bool ok;
 
 	t->started = weft_now();
 	harness_lock();
 	list_push_back(&harness.running, &t->entry);
+	outer = harness.benchmark;
 	harness.benchmark = t;
 	harness_unlock();
 	atomic_store(&alloc_counting, harness.opt.benchmem);
@@ -298,12 +318,58 @@ static void bench_one(struct weft_test *test, const char *name, int width)
 	atomic_store(&alloc_counting, false);
 	tempdir_remove(t);
 	harness_lock();
-	harness.benchmark = NULL;
+	harness.benchmark = outer;
 	list_remove(&t->entry);
 	harness_unlock();
-	bench_end(b, name, width);
+	bench_end(b);
+	ok = !atomic_load(&t->failed);
+	*parent = b->parent;
 	test_free(t);
 	free(b);
+	return ok;
+}
+
+static weft_b *bench_new(weft_t *t, weft_entry_ *f, const intptr_t words[6], int width)
+{
+	weft_b *b = xcalloc(1, sizeof *b);
+
+	b->t = t;
+	b->f = f;
+	memcpy(b->words, words, sizeof b->words);
+	b->words[0] = (intptr_t)b;
+	b->width = width;
+	return b;
+}
+
+static bool selected(const char *name)
+{
+	bool partial;
+
+	return match_name(harness.bench, name, &partial) &&
+	    (!harness.skip || !match_name(harness.skip, name, &partial) || partial);
+}
+
+bool weft_subbench_(weft_b *b, const char *name, weft_entry_ *f, const intptr_t words[6],
+    const struct weft_site *site)
+{
+	char *full;
+	bool ok = true, parent = false;
+
+	if (b->looped || b->loops)
+		die("weft_run: %s is being timed and cannot have sub-benchmarks", b->t->name);
+	b->parent = true;
+	full = subtest_name(b->t, name);
+	if (selected(full))
+		for (int64_t c = 0; c < harness.opt.count && !parent; c++) {
+			weft_t *t = test_new(b->t->test, NULL, xstrdup(full));
+
+			t->site = site;
+			ok &= bench_once(bench_new(t, f, words, b->width), &parent);
+		}
+	free(full);
+	if (!ok)
+		atomic_store(&b->t->failed, true);
+	return ok;
 }
 
 static void cpu_name(struct buf *b)
@@ -343,39 +409,40 @@ static void print_config(void)
 
 static bool wanted(const struct weft_test *test)
 {
-	bool partial;
-
-	return test->bench && match_name(harness.bench, test->name, &partial) &&
-	    (!harness.skip || !match_name(harness.skip, test->name, &partial) || partial);
+	return test->bench && selected(test->name);
 }
 
-static void full_name(const struct weft_test *test, char *buf, size_t n)
+static int name_width(const struct weft_test *test)
 {
-	if (weft_procs() > 1)
-		snprintf(buf, n, "%s-%d", test->name, weft_procs());
-	else
-		snprintf(buf, n, "%s", test->name);
+	char procs[16];
+	int n = weft_procs() > 1 ? snprintf(procs, sizeof procs, "-%d", weft_procs()) : 0;
+
+	return n + (int)strlen(test->name);
+}
+
+/* -count times; one that has sub-benchmarks leaves that to them. */
+static void bench_one(struct weft_test *test, int width)
+{
+	bool parent = false;
+
+	atomic_fetch_add(&harness.ran, 1);
+	for (int64_t c = 0; c < harness.opt.count && !parent; c++)
+		bench_once(bench_new(test_new(test, NULL, xstrdup(test->name)),
+		    (weft_entry_ *)test->bench, (const intptr_t[6]){0}, width), &parent);
 }
 
 void bench_run(struct weft_test **tests, size_t n)
 {
-	char name[256];
 	int width = 0, len;
 
 	for (size_t i = 0; i < n; i++)
 		if (wanted(tests[i])) {
-			full_name(tests[i], name, sizeof name);
-			len = (int)strlen(name);
+			len = name_width(tests[i]);
 			width = len > width ? len : width;
 		}
 	if (width)
 		print_config();
-	for (size_t i = 0; i < n; i++) {
-		if (!wanted(tests[i]))
-			continue;
-		atomic_fetch_add(&harness.ran, 1);
-		full_name(tests[i], name, sizeof name);
-		for (int64_t c = 0; c < harness.opt.count; c++)
-			bench_one(tests[i], name, width);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (wanted(tests[i]))
+			bench_one(tests[i], width);
 }

@@ -134,6 +134,7 @@ bool	test_move(weft_t *t, int state);	/* false: somebody did */
 void	test_end(weft_t *t) __attribute__((noreturn));	/* on its own goroutine */
 bool	test_is_leaf(const weft_t *t);	/* runs, and waits for no sub-test; under harness.lock */
 
+char	*subtest_name(weft_t *parent, const char *name);	/* in full; free it */
 void	test_run_quietly(weft_t *t);	/* for a shell; sets t->gone */
 
 /* explore.c */

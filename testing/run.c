@@ -196,7 +196,7 @@ static bool stop_early(void)
 }
 
 /* In Go's spelling: blanks become underscores, the second of a name is name#01. */
-static char *subtest_name(weft_t *parent, const char *name)
+char *subtest_name(weft_t *parent, const char *name)
 {
 	struct buf b = {0};
 	struct name *seen;
@@ -234,8 +234,6 @@ bool weft_subtest_(weft_t *t, const char *name, weft_entry_ *f,
 	char *full;
 	weft_t *sub;
 
-	if (t->test->bench)
-		die("weft_run: %s is a benchmark and cannot have sub-tests", t->name);
 	if (atomic_load(&t->state) != T_RUNNING)
 		die("weft_run: %s has ended and cannot have more sub-tests", t->name);
 	full = subtest_name(t, name);

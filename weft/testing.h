@@ -116,7 +116,10 @@ int	weft_choose(int n);	/* 0 to n-1, by the seed; 0 where nothing is explored */
 /* A test is no good whose schedules never bring this about. */
 #define SOMETIMES(cond, what)	weft_sometimes_((cond), what, __FILE__, __LINE__)
 
-/* Inside a benchmark. */
+/*
+ * Inside a benchmark.  One may instead have sub-benchmarks, weft_run(b, name, f, args...),
+ * which calls f(its own b, args...); with a name such as "cap=4" tools can compare them.
+ */
 bool	weft_loop(weft_b *b);	/* timed: everything inside the while */
 int64_t	weft_loops(weft_b *b);	/* instead: how often to do it; sets the timer going */
 void	weft_bytes(weft_b *b, int64_t per_op);			/* adds MB/s */
@@ -143,6 +146,8 @@ void	weft_skip_(const char *file, int line, const char *why)
 	    __attribute__((noreturn));
 bool	weft_subtest_(weft_t *t, const char *name, weft_entry_ *f,
 	    const intptr_t words[6], const struct weft_site *site);
+bool	weft_subbench_(weft_b *b, const char *name, weft_entry_ *f,
+	    const intptr_t words[6], const struct weft_site *site);
 
 #define WEFT_TEST_(id, kind, param, label, ...)				\
 	static void weft_##kind##_##id(param);				\
@@ -160,10 +165,11 @@ bool	weft_subtest_(weft_t *t, const char *name, weft_entry_ *f,
 #define WEFT_RUN_(t, subname, f, ...) __extension__ ({			\
 	_Static_assert(__builtin_types_compatible_p(__typeof__(*(f)), weft_entry_), \
 	    "weft_run: the function must return void and take only int, long or pointers"); \
-	weft_t *weft_t_ = (t);						\
+	__auto_type weft_t_ = (t);					\
 	WEFT_STRICT_ if (0) (f)(weft_t_, ##__VA_ARGS__); WEFT_END_	\
 	static const struct weft_site weft_site_ = { #f, __FILE__, __LINE__ }; \
-	weft_subtest_(weft_t_, subname, (weft_entry_ *)(f), (const intptr_t[6]){ \
+	_Generic(weft_t_, weft_t *: weft_subtest_, weft_b *: weft_subbench_)( \
+	    weft_t_, subname, (weft_entry_ *)(f), (const intptr_t[6]){	\
 	    (intptr_t)weft_t_, WEFT_MAP_(WEFT_WORD_, ##__VA_ARGS__) }, &weft_site_); \
 })
 

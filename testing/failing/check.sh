@@ -27,7 +27,7 @@ normal()
 	    -e 's,[^ "]*/([a-z_]+\.c:),\1,g' \
 	    -e 's,[^ "]*/([A-Za-z]+\.(schedule|trace\.json)),\1,g; s,[^ "]*/([a-z_]+\.test -),\1,g' \
 	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
-	    -e '/goroutine N \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
+	    -e '/(goroutine N|[0-9]+ goroutines) \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
 	    -e '/ endless[a-z_]*  stops\.c:/d; /^(\{"Time.*"Output":")? +0x0(\\n"}|$)/d' \
 	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
 		/('$files')\.c:/!d
