@@ -2,8 +2,8 @@
  * guard.c - a thread beside the scheduler: deadlines, captured output, the end
  *
  * It is a plain thread so that it works while every worker is stuck.  Whatever
- * ends the program early (a timeout, misuse of the runtime, a test that calls
- * exit) comes through here, so that the tests that were running are named, a
+ * ends the program early (a timeout, misuse of the runtime, a fault, a test that
+ * calls exit) comes through here, so that the tests that were running are named, a
  * JSON stream is complete, and there is a trace of what happened before.
  *
  * From then on no memory comes from the heap (buf_dying), and who dies waits for no
@@ -91,6 +91,52 @@ static void on_death(void)
 	if (dump_stacks)
 		dump_stacks();
 	give_verdicts();
+}
+
+/* strsignal() may take memory. */
+static const char *signal_name(int sig)
+{
+	return sig == SIGSEGV ? "SIGSEGV" : sig == SIGBUS ? "SIGBUS" :
+	    sig == SIGABRT ? "SIGABRT" : sig == SIGFPE ? "SIGFPE" : "SIGILL";
+}
+
+/* The signal kills the program afterwards, as it would have. */
+static void on_fault(int sig)
+{
+	struct buf b = {0};
+
+	if (harness.finished)
+		return;
+	begin_to_die();
+	buf_printf(&b, "panic: %s\n", signal_name(sig));
+	report_write(STDERR_FILENO, b.data, b.len);
+	if (dump_stacks)
+		dump_stacks();
+	give_verdicts();
+}
+
+/* A sanitizer has reported something and is about to end the program. */
+static void on_report(void)
+{
+	if (harness.finished)
+		return;
+	begin_to_die();
+	give_verdicts();
+}
+
+/* Those that the runtime does not handle, unless somebody else does. */
+static void catch_faults(void)
+{
+	static const int sigs[] = { SIGABRT, SIGFPE, SIGILL };
+	struct sigaction old, sa = { .sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_RESETHAND };
+
+	fault_hook = on_fault;
+	san_on_death(on_report);
+	for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++) {
+		sigaction(sigs[i], NULL, &old);
+		if (!(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
+			sigaction(sigs[i], &sa, NULL);
+	}
 }
 
 static void on_exit_call(void)
@@ -236,7 +282,7 @@ void guard_start(void)
 	kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	dump_stacks = die_hook;
 	die_hook = on_death;
-	san_on_death(give_verdicts);	/* of a memory error, which has been told */
+	catch_faults();
 	atexit(on_exit_call);
 	if (harness.opt.json)
 		json_action("start", NULL, -1);

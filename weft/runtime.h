@@ -151,6 +151,9 @@ void	group_cancel_timers(struct group *gr);
  */
 extern bool (*sched_idle_hook)(struct worker *w);
 
+/* Called when a fault that nobody handles is about to kill the program, in the handler. */
+extern void (*fault_hook)(int sig);
+
 /* Reports (dump.c). */
 struct out { int fd; bool deaf; size_t n; char buf[4096]; };	/* deaf: nobody reads */
 void	out_init(struct out *o, int fd);

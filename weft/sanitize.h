@@ -9,7 +9,7 @@
  * before SAN_KEEP_FREE others, so that two short goroutines do not share one.
  *
  * What ThreadSanitizer finds is told to san_on_report's function, on the goroutine
- * that it found; when AddressSanitizer ends the program it calls san_on_death's.
+ * that it found; when a sanitizer ends the program it calls san_on_death's.
  *
  * AddressSanitizer wants to know each stack it runs on, LeakSanitizer that parked
  * stacks hold pointers.
@@ -53,7 +53,8 @@ void	__tsan_release(void *addr);
 #define san_acquire(p)		__tsan_acquire((void *)(p))
 void	*san_fiber_new(void);
 void	san_on_report(void (*f)(void));	/* which may use nothing but atomics */
-#define san_on_death(f)		((void)(f))
+void	__sanitizer_set_death_callback(void (*f)(void));
+#define san_on_death(f)		__sanitizer_set_death_callback(f)
 #define san_fiber_create(g)	((void)((g)->fiber || ((g)->fiber = san_fiber_new())))
 /* errno belongs to the thread, and goroutines use it one after the other */
 #define san_fiber_adopt(g)						\

@@ -25,6 +25,8 @@ void	sched_no_monitor(void);
 
 enum { ALT_STACK = 64 * 1024 };
 
+void (*fault_hook)(int sig);
+
 static sem_t quit;
 static struct sigaction old_segv, old_bus;
 static int own_threads = SAN_THREADS + 1;	/* the quit printer; then the monitor */
@@ -61,23 +63,56 @@ static void *quit_loop(void *arg)
 	return NULL;
 }
 
-/* First of all: the other workers go on, and soon have forgotten what they did. */
+/* What was written for WEFT_TRACE; file NULL: nothing. */
+struct left { const char *file; int err; };
+
+static struct left leave_trace(void)
+{
+	struct left l = { .file = sched.forked ? NULL : getenv("WEFT_TRACE") };
+
+	if (l.file && *l.file)
+		l.err = weft_trace_write(l.file, WEFT_SECOND);
+	else
+		l.file = NULL;
+	return l;
+}
+
+static void tell_trace(struct left l)
+{
+	struct out o;
+
+	if (!l.file)
+		return;
+	out_init(&o, STDERR_FILENO);
+	if (l.err)
+		out_printf(&o, "trace: cannot write %s: %s\n", l.file, strerror(-l.err));
+	else
+		out_printf(&o, "trace: %s\n", l.file);
+	out_flush(&o);
+}
+
+/* The trace first: the other workers go on, and soon have forgotten what they did. */
 static void dump_and_die(void)
 {
-	const char *trace = sched.forked ? NULL : getenv("WEFT_TRACE");
-	int err = trace && *trace ? weft_trace_write(trace, WEFT_SECOND) : 0;
-	struct out o;
+	struct left l = leave_trace();
 
 	report_cycle();
 	dump_all(STDERR_FILENO);
-	if (!trace || !*trace)
-		return;
-	out_init(&o, STDERR_FILENO);
-	if (err)
-		out_printf(&o, "trace: cannot write %s: %s\n", trace, strerror(-err));
+	tell_trace(l);
+}
+
+/* A fault is about to kill us.  Who faults meanwhile does so a little later. */
+static void last_words(int sig)
+{
+	static _Atomic bool begun;
+
+	if (atomic_exchange(&begun, true))
+		for (unsigned left = 10; left; )
+			left = sleep(left);
+	else if (fault_hook)
+		fault_hook(sig);
 	else
-		out_printf(&o, "trace: %s\n", trace);
-	out_flush(&o);
+		tell_trace(leave_trace());
 }
 
 static void chain(int sig, siginfo_t *info, void *uc)
@@ -88,8 +123,10 @@ static void chain(int sig, siginfo_t *info, void *uc)
 		old->sa_sigaction(sig, info, uc);
 	else if (old->sa_handler != SIG_DFL && old->sa_handler != SIG_IGN)
 		old->sa_handler(sig);
-	else
+	else {
+		last_words(sig);
 		sigaction(sig, old, NULL);	/* the fault happens again, and kills */
+	}
 }
 
 static void on_fault(int sig, siginfo_t *info, void *uc)

@@ -5,6 +5,7 @@
 
 #include "child_test.h"
 #include "debug.h"
+#include "sanitize.h"
 #include "sync.h"
 #include "testing.h"
 #include "time.h"
@@ -227,12 +228,39 @@ static void dies_and_leaves(const char *child, const char *why, const char *f)
 	free(text);
 }
 
+CHILD(FaultsTraced)
+{
+	volatile intptr_t nowhere = 8;
+
+	*(int *)nowhere = 1;
+	return 0;
+}
+
+/* It dies as it would without us. */
+static void faults_and_leaves(void)
+{
+	char path[256], *text;
+	struct child *c;
+
+	snprintf(path, sizeof path, "%s/fault.json", weft_tempdir());
+	setenv("WEFT_TRACE", path, 1);
+	c = child_run("FaultsTraced");
+	unsetenv("WEFT_TRACE");
+	CHECK_EQ(c->status, -SIGSEGV);
+	CHECK(strstr(c->err, "trace: "));
+	text = file_text(path);
+	CHECK(json(text) != NULL);
+	free(text);
+}
+
 TEST(StoppedProgramsLeaveATrace)
 {
 	dies_and_leaves("DiesTraced", "close of closed channel", "last_words");
 	dies_and_leaves("DeadlocksTraced", "all goroutines are asleep", "last_words");
 	/* signals_test.c's: with malloc's lock held */
 	dies_and_leaves("OverflowInMalloc", "stack overflow", "overflow_in_malloc");
+	if (!SANITIZED)			/* else the fault is the sanitizer's */
+		faults_and_leaves();
 }
 
 TEST(StoppedProgramsSayWhenTheyCannotLeaveATrace)

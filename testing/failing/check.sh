@@ -12,6 +12,7 @@ tmp=$(mktemp -d) || exit 2
 export TMPDIR="$tmp"
 trap 'rm -rf "$tmp"' EXIT
 status=0
+ulimit -c 0
 
 # What differs from run to run, from machine to machine and from one build to the
 # next: times, addresses, numbers of goroutines, and frames that are not these tests' or
@@ -28,6 +29,7 @@ normal()
 	    -e 's,[^ "]*/([A-Za-z]+\.(schedule|trace\.json)),\1,g; s,[^ "]*/([a-z_]+\.test -),\1,g' \
 	    -e 's/^(cpu|cc|goarch): .*/\1: X/' \
 	    -e '/(goroutine N|[0-9]+ goroutines) \[[^]]*\]:? (weft_main|watch|batch_work)( |$|\\n)/d' \
+	    -e '/^(Segmentation fault|Aborted)/d' \
 	    -e '/ endless[a-z_]*  stops\.c:/d; /^(\{"Time.*"Output":")? +0x0(\\n"}|$)/d' \
 	    -e '/^("Time|.*"Output":")? +[A-Za-z_0-9.]+(  |\+0x| *\(no )[^=]*$/{
 		/('$files')\.c:/!d

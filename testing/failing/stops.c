@@ -35,6 +35,20 @@ TEST(StopsForWantOfMemory)
 	weft_logf("not reached");
 }
 
+TEST(StopsByFault)
+{
+	volatile intptr_t nowhere = 8;
+
+	CHECK(!t);
+	*(int *)nowhere = 1;
+}
+
+TEST(StopsByAbort)
+{
+	CHECK(!t);
+	abort();
+}
+
 /*
  * Its frames are larger than ours, so the stack overflows in malloc, and with blocks of
  * this size under its lock: from there on the harness has to do without.
