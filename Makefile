@@ -73,9 +73,9 @@ race asan aarch64:
 # make explore: our own tests under EXPLORE schedules each, and under some with a choice at each atomic
 EXPLORE	?= 50
 explore: setup
-	@$(JOBS) $B/weft.test $B/testing.test
+	@$(JOBS) $B/weft.test $B/testing.test $B/patterns.test
 	@tools/explore $B $(EXPLORE)
-	@$(JOBS) MODE=explore build/explore/weft.test build/explore/testing.test
+	@$(JOBS) MODE=explore $(patsubst %,build/explore/%.test,weft testing patterns)
 	@tools/explore build/explore $$(($(EXPLORE) * 2 / 5))
 bench: setup
 	@$(JOBS) $B/bench.test
