@@ -5,6 +5,7 @@
 
 #include "child_test.h"
 #include "debug.h"
+#include "sanitize.h"
 #include "settle_test.h"
 #include "sync.h"
 #include "time.h"
@@ -292,8 +293,17 @@ CHILD(LeaksBusy)
 	return weft_leaks(-1) == -EBUSY ? 0 : 1;
 }
 
+static void need_plain_build(void)
+{
+	if (!SANITIZED)
+		return;
+	CHECK_EQ(weft_leaks(-1), -ENOTSUP);
+	weft_skip("a sanitizer's memory is not the program's");
+}
+
 TEST(LeaksFindsWhatNobodyKnows)
 {
+	need_plain_build();
 	CHECK_EQ(child_run("LeaksForgotten")->status, 0);
 	CHECK_EQ(child_run("LeaksInBlocks")->status, 0);
 }
@@ -308,16 +318,19 @@ static void check_child(const char *name)
 
 TEST(LeaksHasNoFalseAlarm)
 {
+	need_plain_build();
 	check_child("LeaksNone");
 	check_child("LeaksNoneWhileBusy");
 }
 
 TEST(LeaksNamesTheGoroutine)
 {
+	need_plain_build();
 	CHECK(strstr(child_run("LeaksForgotten")->err, "[chan receive]: receive   spawned at"));
 }
 
 TEST(LeaksSaysWhenAThreadWillNotStop)
 {
+	need_plain_build();
 	check_child("LeaksBusy");
 }
