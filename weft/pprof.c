@@ -193,7 +193,7 @@ static bool is_root(const struct symbol *s)
 }
 
 void pprof_add(struct pprof *p, void *const *pcs, size_t n, const int64_t *values,
-    const char *func, const struct weft_site *site)
+    const struct weft_site *site, const char *state)
 {
 	struct buf m = {0}, packed = {0}, where = {0};
 
@@ -209,9 +209,10 @@ void pprof_add(struct pprof *p, void *const *pcs, size_t n, const int64_t *value
 	for (size_t i = 0; i < p->ntypes; i++)
 		varint(&packed, (uint64_t)values[i]);
 	message(&m, 2, &packed);
-	if (func)
-		label(p, &m, "goroutine", func);
+	if (state)
+		label(p, &m, "state", state);
 	if (site) {
+		label(p, &m, "goroutine", site->func);
 		buf_printf(&where, "%s:%d", site->file, site->line);
 		label(p, &m, "spawned", buf_str(&where));
 	}

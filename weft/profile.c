@@ -3,25 +3,23 @@
  *
  * The handler of SIGPROF writes stacks, and whose they are, into memory that was
  * reserved before; what they are called is found when the profile is written.  Waits
- * are added up by stack when they end, under a lock, and only those drawn by the rate.
+ * are added up by stack when they end, and only those drawn by the rate.
  */
 #include "profile.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/time.h>
 
 #include "pages.h"
 #include "pprof.h"
 #include "profile_wait.h"
-#include "sanitize.h"
+#include "tally.h"
 #include "unwind.h"
 
-enum { FRAMES = 48, CPU_SAMPLES = 1 << 17 };	/* 22 minutes of one processor at 100 Hz */
+enum { FRAMES = TALLY_FRAMES, CPU_SAMPLES = 1 << 17 };	/* 22 minutes of one processor at 100 Hz */
 
 struct sample {
-	weft_entry_	*f;
 	const struct weft_site *site;
 	size_t		 n;
 	void		*pcs[FRAMES];
@@ -49,7 +47,6 @@ static void on_prof(int sig, siginfo_t *info, void *context)
 	if (all && i < CPU_SAMPLES) {
 		s = &all[i];
 		g = stack_owner(CONTEXT_SP(context));
-		s->f = g ? g->f : NULL;
 		s->site = g ? g->site : NULL;
 		s->n = unwind_context(context, s->pcs, FRAMES);
 	}
@@ -114,7 +111,7 @@ int weft_profile_stop(void)
 
 		if (s->n)
 			pprof_add(p, s->pcs, s->n, (int64_t[]){ 1, WEFT_SECOND / cpu.hz },
-			    s->site ? s->site->func : NULL, s->site);
+			    s->site, NULL);
 	}
 	err = pprof_write(p, cpu.path, clock_now() - cpu.begun);
 	free(cpu.path);
@@ -137,7 +134,7 @@ static void add_goroutine(struct g *g, const struct task *t, void *arg)
 		n = unwind_running(g, atomic_load(&g->w->tid), pcs, FRAMES);
 	if (!n)
 		pcs[n++] = t ? (char *)(uintptr_t)t->f + 1 : (char *)(uintptr_t)g->f + 1;
-	pprof_add(arg, pcs, n, (int64_t[]){ 1 }, site ? site->func : NULL, site);
+	pprof_add(arg, pcs, n, (int64_t[]){ 1 }, site, NULL);
 }
 
 int weft_profile_goroutines(const char *path)
@@ -152,28 +149,13 @@ int weft_profile_goroutines(const char *path)
 /* ---- waits ---- */
 
 _Atomic int profile_rate;
-
-struct wait {
-	struct wait	*next;		/* with the same hash */
-	const struct weft_site *site;
-	uint64_t	 hash;
-	int64_t		 count, ns;
-	bool		 is_lock;
-	size_t		 n;
-	void		*pcs[FRAMES];
-};
-
-enum { BUCKETS = 4096 };
-static struct {
-	_Atomic unsigned lock;
-	struct wait	*bucket[BUCKETS];
-	int64_t		 since;
-} waits;
+static struct tally waits[2];		/* for others, for locks */
+static _Atomic int64_t waits_since;
 
 void weft_profile_waits(int rate)
 {
 	if (rate > 0 && !atomic_load(&profile_rate))
-		waits.since = clock_now();
+		atomic_store(&waits_since, clock_now());
 	atomic_store(&profile_rate, rate > 0 ? rate : 0);
 }
 
@@ -185,58 +167,25 @@ int64_t profile_wait_begins(struct g *g)
 	    clock_now() : 0;
 }
 
-static bool same(const struct wait *a, const struct wait *b)
-{
-	return a->hash == b->hash && a->site == b->site && a->is_lock == b->is_lock &&
-	    a->n == b->n && memcmp(a->pcs, b->pcs, a->n * sizeof *a->pcs) == 0;
-}
-
-/* Allocates once for each place where somebody waits. */
-static void add_up(struct wait *w)
-{
-	struct wait **at = &waits.bucket[w->hash % BUCKETS];
-
-	lock(&waits.lock);
-	while (*at && !same(*at, w))
-		at = &(*at)->next;
-	if (*at) {
-		(*at)->count += w->count;
-		(*at)->ns += w->ns;
-	} else {
-		*at = xmalloc(sizeof **at);
-		**at = *w;
-	}
-	unlock(&waits.lock);
-}
-
 void profile_wait_ended(struct g *g, enum reason why, int64_t begun)
 {
+	bool is_lock = why == WAIT_MUTEX || why == WAIT_RWMUTEX_R || why == WAIT_RWMUTEX_W;
 	int rate = atomic_load(&profile_rate);
-	struct wait w = { .site = g->site };
+	double count = rate ? rate : 1;
+	struct place at = { .site = g->site };
 
-	w.is_lock = why == WAIT_MUTEX || why == WAIT_RWMUTEX_R || why == WAIT_RWMUTEX_W;
-	w.n = unwind_self(w.pcs, FRAMES, 1);
-	for (size_t i = 0; i < w.n; i++)
-		w.hash = (w.hash ^ (uintptr_t)w.pcs[i]) * UINT64_C(0x100000001b3);
-	san_ignore_begin();
-	w.count = rate ? rate : 1;
-	w.ns = (clock_now() - begun) * w.count;
-	add_up(&w);
-	san_ignore_end();
+	at.n = unwind_self(at.pcs, TALLY_FRAMES, 1);
+	tally_add(&waits[is_lock], &at, (double[TALLY_VALUES]){ count,
+	    count * (double)(clock_now() - begun) });
 }
 
 static int write_waits(const char *path, bool locks)
 {
 	static const struct pprof_type types[] = { { "contentions", "count" },
 	    { "delay", "nanoseconds" } };
-	struct pprof *p = pprof_new(types, 2, 1);
+	int64_t since = atomic_load(&waits_since);
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct wait *w = waits.bucket[i]; w; w = w->next)
-			if (w->is_lock == locks)
-				pprof_add(p, w->pcs, w->n, (int64_t[]){ w->count, w->ns },
-				    w->site ? w->site->func : NULL, w->site);
-	return pprof_write(p, path, waits.since ? clock_now() - waits.since : 0);
+	return tally_write(&waits[locks], types, 2, 1, path, since ? clock_now() - since : 0);
 }
 
 int weft_profile_block(const char *path) { return write_waits(path, false); }
