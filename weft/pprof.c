@@ -8,14 +8,17 @@
 #include "pprof.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../base/buf.h"
+#include "module.h"
 #include "runtime.h"
 #include "symbol.h"
+#include "unwind.h"
 
 /* Numbers of fields, by message. */
 enum { P_TYPE = 1, P_SAMPLE = 2, P_MAPPING = 3, P_LOCATION = 4, P_FUNCTION = 5, P_STRING = 6,
@@ -26,8 +29,12 @@ struct numbers {			/* of what has been seen: open addressing */
 	size_t		  n, room;
 };
 
+struct code { uintptr_t lo, hi, base; char *name; };
+
 struct pprof {
 	struct buf	 out;
+	struct code	*code;			/* the program's and its libraries'  */
+	size_t		 ncode;
 	struct buf	 strings, functions, places;	/* to be written at the end */
 	struct numbers	 string, function, place;
 	size_t		 ntypes;
@@ -107,9 +114,8 @@ static uint64_t string(struct pprof *p, const char *s)
 	return *n;
 }
 
-static uint64_t function(struct pprof *p, const struct symbol *s)
+static uint64_t function(struct pprof *p, const char *name, const char *file)
 {
-	const char *name = s->func ? s->func : "?", *file = s->file ? s->file : "";
 	uint64_t *n = number_of(&p->function, hash_of(file, hash_of(name, SEED)));
 	struct buf m = {0};
 
@@ -125,25 +131,82 @@ static uint64_t function(struct pprof *p, const struct symbol *s)
 	return p->function.n;
 }
 
-static uint64_t place(struct pprof *p, const void *pc, const struct symbol *s)
+/* Its number, from 1 on, or 0. */
+static size_t code_of(const struct pprof *p, uintptr_t pc)
 {
-	uint64_t *n = number_of(&p->place, (uint64_t)(uintptr_t)pc * UINT64_C(0x9e3779b97f4a7c15) | 1),
-	    id;
+	for (size_t i = 0; i < p->ncode; i++)
+		if (pc - p->code[i].lo < p->code[i].hi - p->code[i].lo)
+			return i + 1;
+	return 0;
+}
+
+/* A function without a name has an address in its library, and that its samples share. */
+static uint64_t nameless(struct pprof *p, size_t code, uintptr_t pc)
+{
+	uintptr_t begin = unwind_function(pc);
+	struct buf name = {0};
+	uint64_t n;
+
+	if (!code)
+		return function(p, "?", "");
+	buf_adds(&name, p->code[code - 1].name);
+	if (begin)
+		buf_printf(&name, "+%#jx", (uintmax_t)(begin - p->code[code - 1].base));
+	n = function(p, buf_str(&name), "");
+	buf_finish(&name);
+	return n;
+}
+
+static uint64_t place(struct pprof *p, uintptr_t pc, const struct symbol *s)
+{
+	uint64_t *n = number_of(&p->place, (uint64_t)pc * UINT64_C(0x9e3779b97f4a7c15) | 1), id;
 	struct buf m = {0}, line = {0};
+	size_t code = code_of(p, pc);
 
 	if (*n)
 		return *n;
 	id = *n = p->place.n;
 	field(&m, 1, id);
-	field(&m, 2, 1);
-	field(&m, 3, (uint64_t)(uintptr_t)pc);
-	field(&line, 1, function(p, s));
+	field(&m, 2, code);
+	field(&m, 3, (uint64_t)pc);
+	field(&line, 1, s->func ? function(p, s->func, s->file ? s->file : "") :
+	    nameless(p, code, pc));
 	field(&line, 2, (uint64_t)s->line);
 	message(&m, 4, &line);
 	message(&p->places, P_LOCATION, &m);
 	buf_finish(&m);
 	buf_finish(&line);
 	return id;
+}
+
+/* The functions' names are in the file, and those of the program's lines. */
+static void mapping(const struct module_code *m, void *arg)
+{
+	struct pprof *p = arg;
+	char path[4096] = "", *slash;
+	struct buf b = {0}, id = {0};
+
+	if (*m->path)
+		snprintf(path, sizeof path, "%s", m->path);
+	else if (readlink("/proc/self/exe", path, sizeof path - 1) < 0)
+		*path = '\0';
+	slash = strrchr(path, '/');
+	p->code = xrealloc(p->code, (p->ncode + 1) * sizeof *p->code);
+	p->code[p->ncode++] = (struct code){ m->lo, m->hi, m->base,
+	    xstrdup(slash ? slash + 1 : path) };
+	for (size_t i = 0; i < m->id_size; i++)
+		buf_printf(&id, "%02x", m->id[i]);
+	field(&b, 1, p->ncode);
+	field(&b, 2, m->lo);
+	field(&b, 3, m->hi);
+	field(&b, 4, m->offset);
+	field(&b, 5, string(p, path));
+	field(&b, 6, string(p, buf_str(&id)));
+	for (int has = 7; has <= (p->ncode == 1 ? 9 : 7); has++)
+		field(&b, has, 1);
+	message(&p->out, P_MAPPING, &b);
+	buf_finish(&b);
+	buf_finish(&id);
 }
 
 static void value_type(struct pprof *p, int number, const struct pprof_type *t)
@@ -162,6 +225,7 @@ struct pprof *pprof_new(const struct pprof_type *types, size_t n, int64_t period
 
 	bytes(&p->strings, P_STRING, "", 0);
 	p->ntypes = n;
+	module_each(mapping, p);
 	for (size_t i = 0; i < n; i++)
 		value_type(p, P_TYPE, &types[i]);
 	if (period) {
@@ -198,12 +262,13 @@ void pprof_add(struct pprof *p, void *const *pcs, size_t n, const int64_t *value
 	struct buf m = {0}, packed = {0}, where = {0};
 
 	for (size_t i = 0; i < n; i++) {
+		uintptr_t pc = (uintptr_t)pcs[i] - 1;	/* in the call, not behind it */
 		struct symbol s = {0};
 
-		symbol_find((uintptr_t)pcs[i] - 1, &s);
+		symbol_find(pc, &s);
 		if (is_root(&s))
 			break;
-		varint(&packed, place(p, pcs[i], &s));
+		varint(&packed, place(p, pc, &s));
 	}
 	message(&m, 1, &packed);
 	for (size_t i = 0; i < p->ntypes; i++)
@@ -220,23 +285,6 @@ void pprof_add(struct pprof *p, void *const *pcs, size_t n, const int64_t *value
 	buf_finish(&m);
 	buf_finish(&packed);
 	buf_finish(&where);
-}
-
-/* One for all: what its code is, the file already says. */
-static void mapping(struct pprof *p)
-{
-	char path[4096] = "";
-	struct buf m = {0};
-
-	if (readlink("/proc/self/exe", path, sizeof path - 1) < 0)
-		*path = '\0';
-	field(&m, 1, 1);
-	field(&m, 3, (uint64_t)INT64_MAX);
-	field(&m, 5, string(p, path));
-	for (int has = 7; has <= 9; has++)
-		field(&m, has, 1);
-	message(&p->out, P_MAPPING, &m);
-	buf_finish(&m);
 }
 
 static int write_file(const struct buf *b, const char *path)
@@ -263,7 +311,6 @@ int pprof_write(struct pprof *p, const char *path, int64_t duration)
 	int err;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	mapping(p);
 	buf_add(&p->out, p->places.data, p->places.len);
 	buf_add(&p->out, p->functions.data, p->functions.len);
 	buf_add(&p->out, p->strings.data, p->strings.len);
@@ -277,6 +324,9 @@ int pprof_write(struct pprof *p, const char *path, int64_t duration)
 	free(p->string.at);
 	free(p->function.at);
 	free(p->place.at);
+	for (size_t i = 0; i < p->ncode; i++)
+		free(p->code[i].name);
+	free(p->code);
 	free(p);
 	return err;
 }

@@ -1,132 +1,14 @@
-/* profile_test.c - profiles, read back with a reader of our own */
+/* profile_test.c - CPU, goroutine, block and mutex profiles, and what all have in common */
 #include "profile.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "pprof_test.h"
 #include "sync.h"
-#include "testing.h"
 #include "time.h"
-
-/* What a profile says, as far as these tests ask. */
-struct profile {
-	char		*data;
-	size_t		 len;
-	const char	*string[4096];
-	size_t		 length[4096], nstrings;
-	uint64_t	 function[4096];	/* of a place: its function's number */
-	uint64_t	 name[4096];		/* of a function: its string's */
-};
-
-struct cursor { const unsigned char *p, *end; };
-
-static uint64_t varint(struct cursor *c)
-{
-	uint64_t v = 0;
-
-	for (int shift = 0; c->p < c->end; shift += 7) {
-		v |= (uint64_t)(*c->p & 127) << shift;
-		if (!(*c->p++ & 128))
-			break;
-	}
-	return v;
-}
-
-/* The next field: its number, and its value or what it contains.  0: no more. */
-static int next(struct cursor *c, uint64_t *v, struct cursor *in)
-{
-	uint64_t key;
-
-	if (c->p >= c->end)
-		return 0;
-	key = varint(c);
-	*v = varint(c);
-	if ((key & 7) == 2) {
-		*in = (struct cursor){ c->p, c->p + *v };
-		c->p += *v;
-	}
-	return (int)(key >> 3);
-}
-
-static uint64_t field(struct cursor c, int number, struct cursor *in)
-{
-	struct cursor ignored;
-	uint64_t v;
-	int n;
-
-	while ((n = next(&c, &v, in ? in : &ignored)))
-		if (n == number)
-			return v;
-	return 0;
-}
-
-static void load(struct profile *p, const char *path)
-{
-	struct cursor c, in;
-	uint64_t v;
-	size_t room = 0;
-	FILE *f = fopen(path, "r");
-	int n;
-
-	memset(p, 0, sizeof *p);
-	REQUIRE(f != NULL);
-	p->data = malloc(room = 4 << 20);
-	p->len = fread(p->data, 1, room, f);
-	fclose(f);
-	c = (struct cursor){ (unsigned char *)p->data, (unsigned char *)p->data + p->len };
-	while ((n = next(&c, &v, &in))) {
-		struct cursor line;
-
-		if (n == 6 && p->nstrings < 4096) {
-			p->string[p->nstrings] = (const char *)in.p;
-			p->length[p->nstrings++] = (size_t)v;
-		} else if (n == 4 && field(in, 1, NULL) < 4096) {
-			field(in, 4, &line);
-			p->function[field(in, 1, NULL)] = field(line, 1, NULL);
-		} else if (n == 5 && field(in, 1, NULL) < 4096)
-			p->name[field(in, 1, NULL)] = field(in, 2, NULL);
-	}
-}
-
-static bool is(const struct profile *p, uint64_t string, const char *text)
-{
-	return string < p->nstrings && p->length[string] == strlen(text) &&
-	    memcmp(p->string[string], text, strlen(text)) == 0;
-}
-
-/* The values at place which of all samples that func is in (NULL: all). */
-static int64_t total(const struct profile *p, const char *func, int which)
-{
-	struct cursor c = { (unsigned char *)p->data, (unsigned char *)p->data + p->len }, in,
-	    places, values;
-	int64_t sum = 0;
-	uint64_t v;
-	int n;
-
-	while ((n = next(&c, &v, &in))) {
-		bool there = !func;
-
-		if (n != 2)
-			continue;
-		field(in, 1, &places);
-		field(in, 2, &values);
-		while (places.p < places.end && !there)
-			there = is(p, p->name[p->function[varint(&places)]], func);
-		for (int i = 0; i < which; i++)
-			varint(&values);
-		if (there)
-			sum += (int64_t)varint(&values);
-	}
-	return sum;
-}
-
-static const char *file(char *path, size_t n, const char *name)
-{
-	snprintf(path, n, "%s/%s", weft_tempdir(), name);
-	return path;
-}
 
 static _Atomic uint64_t sink;	/* so that the functions below are there */
 
@@ -143,7 +25,7 @@ static void work_hard_and_end(int64_t until)
 	sink++;
 }
 
-static struct profile prof;
+static struct pprof_read prof;
 
 TEST(ProfileCpu, .real = true)
 {
@@ -159,15 +41,15 @@ TEST(ProfileCpu, .real = true)
 #endif
 #endif
 	CHECK_EQ(weft_profile_stop(), -EINVAL);
-	CHECK_EQ(weft_profile_start(file(path, sizeof path, "cpu.pb"), 1000), 0);
+	CHECK_EQ(weft_profile_start(pprof_file(path, sizeof path, "cpu.pb"), 1000), 0);
 	CHECK_EQ(weft_profile_start("elsewhere", 0), -EBUSY);
 	weft_waitgroup_go(&wg, work_hard_and_end, until);
 	weft_waitgroup_wait(&wg);
 	CHECK_EQ(weft_profile_stop(), 0);
-	load(&prof, path);
-	CHECK(total(&prof, NULL, 0) > 10);
-	CHECK(total(&prof, "work_hard", 1) > total(&prof, NULL, 1) / 2);
-	CHECK_EQ(total(&prof, NULL, 1), total(&prof, NULL, 0) * WEFT_MS);
+	pprof_load(&prof, path);
+	CHECK(pprof_total(&prof, NULL, 0) > 10);
+	CHECK(pprof_total(&prof, "work_hard", 1) > pprof_total(&prof, NULL, 1) / 2);
+	CHECK_EQ(pprof_total(&prof, NULL, 1), pprof_total(&prof, NULL, 0) * WEFT_MS);
 	free(prof.data);
 }
 
@@ -187,15 +69,86 @@ TEST(ProfileGoroutines, .real = true)
 		weft_waitgroup_go(&wg, wait_here, c);
 	for (;;) {			/* until they all wait */
 		weft_yield();
-		CHECK_EQ(weft_profile_goroutines(file(path, sizeof path, "g.pb")), 0);
-		load(&prof, path);
-		if (total(&prof, "wait_here", 0) == 37)
+		CHECK_EQ(weft_profile_goroutines(pprof_file(path, sizeof path, "g.pb")), 0);
+		pprof_load(&prof, path);
+		if (pprof_total(&prof, "wait_here", 0) == 37)
 			break;
 		free(prof.data);
 	}
-	CHECK(total(&prof, NULL, 0) > 37);
+	CHECK(pprof_total(&prof, NULL, 0) > 37);
 	CHECK(memmem(prof.data, prof.len, "goroutine", 9) != NULL);
 	CHECK(memmem(prof.data, prof.len, "profile_test.c:", 15) != NULL);
+	free(prof.data);
+	weft_close(c);
+	weft_waitgroup_wait(&wg);
+	weft_free(c);
+}
+
+static int wait_and_compare(const void *c, const void *other)
+{
+	(void)other;
+	weft_recv(*(weft_chan(int) *)c, NULL);
+	return 0;
+}
+
+/* The library's own functions are on its stack. */
+static void wait_in_a_library(weft_chan(int) c)
+{
+	weft_chan(int) both[2] = { c, c };
+
+	qsort(both, 2, sizeof *both, wait_and_compare);
+	sink++;
+}
+
+struct mapped { uint64_t lo, hi, file, build; };
+
+/* Every place lies in the mapping that it says, of which there are several. */
+static void check_mappings(const struct pprof_read *p)
+{
+	struct pprof_cursor c = { (unsigned char *)p->data, (unsigned char *)p->data + p->len }, in;
+	struct mapped m[64] = {0};
+	size_t nm = 0, places = 0;
+	char exe[4096] = "";
+	uint64_t v;
+	int n;
+
+	while ((n = pprof_next(&c, &v, &in))) {
+		uint64_t id = pprof_field(in, n == 4 ? 2 : 1, NULL), addr = pprof_field(in, 3, NULL);
+
+		if (n == 3 && nm < 63) {
+			CHECK_EQ(id, ++nm);
+			m[nm] = (struct mapped){ pprof_field(in, 2, NULL), addr,
+			    pprof_field(in, 5, NULL), pprof_field(in, 6, NULL) };
+		} else if (n == 4) {
+			REQUIRE(id >= 1 && id <= nm);
+			CHECK(addr >= m[id].lo && addr < m[id].hi);
+			places++;
+		}
+	}
+	CHECK(readlink("/proc/self/exe", exe, sizeof exe - 1) > 0);
+	CHECK(pprof_is(p, m[1].file, exe));
+	CHECK(m[1].build < p->nstrings && p->length[m[1].build] % 2 == 0);
+	CHECK(places > 3);
+}
+
+TEST(ProfileNamesLibraries, .real = true)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	weft_waitgroup wg = {0};
+	char path[256];
+
+	weft_waitgroup_go(&wg, wait_in_a_library, c);
+	for (;;) {
+		weft_yield();
+		CHECK_EQ(weft_profile_goroutines(pprof_file(path, sizeof path, "g.pb")), 0);
+		pprof_load(&prof, path);
+		if (pprof_total(&prof, "wait_and_compare", 0))
+			break;
+		free(prof.data);
+	}
+	CHECK_EQ(pprof_total(&prof, "qsort_r", 0), 1);	/* which qsort calls */
+	CHECK_EQ(pprof_total(&prof, "?", 0), 0);
+	check_mappings(&prof);
 	free(prof.data);
 	weft_close(c);
 	weft_waitgroup_wait(&wg);
@@ -217,10 +170,10 @@ TEST(ProfileWaits, .real = true)
 	int64_t counted, waited;	/* by earlier runs of this test */
 	char path[256];
 
-	CHECK_EQ(weft_profile_block(file(path, sizeof path, "block.pb")), 0);
-	load(&prof, path);
-	counted = total(&prof, "wait_here", 0);
-	waited = total(&prof, "wait_here", 1);
+	CHECK_EQ(weft_profile_block(pprof_file(path, sizeof path, "block.pb")), 0);
+	pprof_load(&prof, path);
+	counted = pprof_total(&prof, "wait_here", 0);
+	waited = pprof_total(&prof, "wait_here", 1);
 	free(prof.data);
 	weft_profile_waits(1);
 	weft_mutex_lock(&m);
@@ -233,17 +186,17 @@ TEST(ProfileWaits, .real = true)
 	weft_close(c);
 	weft_waitgroup_wait(&wg);
 	weft_profile_waits(0);
-	CHECK_EQ(weft_profile_block(file(path, sizeof path, "block.pb")), 0);
-	load(&prof, path);
-	CHECK_EQ(total(&prof, "wait_here", 0) - counted, 5);
-	CHECK(total(&prof, "wait_here", 1) - waited >= 5 * 15 * WEFT_MS);
-	CHECK_EQ(total(&prof, "wait_for_lock", 0), 0);
+	CHECK_EQ(weft_profile_block(pprof_file(path, sizeof path, "block.pb")), 0);
+	pprof_load(&prof, path);
+	CHECK_EQ(pprof_total(&prof, "wait_here", 0) - counted, 5);
+	CHECK(pprof_total(&prof, "wait_here", 1) - waited >= 5 * 15 * WEFT_MS);
+	CHECK_EQ(pprof_total(&prof, "wait_for_lock", 0), 0);
 	free(prof.data);
-	CHECK_EQ(weft_profile_mutex(file(path, sizeof path, "mutex.pb")), 0);
-	load(&prof, path);
-	CHECK(total(&prof, "wait_for_lock", 0) >= 5);
-	CHECK(total(&prof, "wait_for_lock", 1) >= 5 * 15 * WEFT_MS);
-	CHECK_EQ(total(&prof, "wait_here", 0), 0);
+	CHECK_EQ(weft_profile_mutex(pprof_file(path, sizeof path, "mutex.pb")), 0);
+	pprof_load(&prof, path);
+	CHECK(pprof_total(&prof, "wait_for_lock", 0) >= 5);
+	CHECK(pprof_total(&prof, "wait_for_lock", 1) >= 5 * 15 * WEFT_MS);
+	CHECK_EQ(pprof_total(&prof, "wait_here", 0), 0);
 	free(prof.data);
 	weft_free(c);
 }

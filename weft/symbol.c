@@ -25,11 +25,14 @@
 #include "lock.h"
 #include "pages.h"
 #include "sanitize.h"
+#include "unwind.h"
 
 struct module {
 	struct module	*next;
 	uintptr_t	 base;		/* address in memory - in file */
+	uintptr_t	 data_lo, data_hi;	/* what it writes, as in the file */
 	struct section	 file, symtab, strtab;
+	struct section	 relocs[2];	/* .rela.dyn and .rela.plt */
 	struct lines	 lines;
 };
 
@@ -120,6 +123,8 @@ static void read_section(struct module *m, const ElfW(Ehdr) *e, const ElfW(Shdr)
 			return;
 		m->symtab = contents(m, h);
 		m->strtab = contents(m, &link);
+	} else if (h->sh_type == SHT_RELA && h->sh_flags & SHF_ALLOC) {
+		m->relocs[m->relocs[0].n != 0] = contents(m, h);
 	} else if (!strcmp(name, ".debug_line")) {
 		m->lines.line = contents(m, h);
 	} else if (!strcmp(name, ".debug_line_str")) {
@@ -176,9 +181,55 @@ static void find_function(const struct module *m, uintptr_t addr, struct symbol 
 }
 
 /*
+ * What a library chooses by the processor (memcpy, strlen) has a name only for the function
+ * that chooses, and no other one than the chosen when the library is stripped.  Which it
+ * chose for itself stands in the slots of its own relocations.
+ */
+#if defined(__x86_64__)
+enum { CHOSEN = R_X86_64_IRELATIVE };
+#elif defined(__aarch64__)
+enum { CHOSEN = R_AARCH64_IRELATIVE };
+#endif
+
+static const char *chooser_name(const struct module *m, uintptr_t chooser)
+{
+	struct cursor c = cursor_at(m->symtab, 0);
+	const uint8_t *p;
+	ElfW(Sym) s;
+
+	while ((p = cursor_take(&c, sizeof s))) {
+		memcpy(&s, p, sizeof s);
+		if (ELF64_ST_TYPE(s.st_info) == STT_GNU_IFUNC && s.st_value == chooser)
+			return section_string(m->strtab, s.st_name);
+	}
+	return NULL;
+}
+
+static void find_chosen(const struct module *m, uintptr_t pc, struct symbol *out)
+{
+	uintptr_t begin = unwind_function(pc);
+	const uint8_t *p;
+	ElfW(Rela) r;
+
+	for (int i = 0; i < 2 && begin && !out->func; i++) {
+		struct cursor c = cursor_at(m->relocs[i], 0);
+
+		while (!out->func && (p = cursor_take(&c, sizeof r))) {
+			memcpy(&r, p, sizeof r);
+			if (ELF64_R_TYPE(r.r_info) == CHOSEN && r.r_offset >= m->data_lo &&
+			    r.r_offset < m->data_hi &&
+			    *(uintptr_t *)(m->base + r.r_offset) == begin)
+				out->func = chooser_name(m, (uintptr_t)r.r_addend);
+		}
+	}
+	if (out->func)
+		out->offset = pc - begin;
+}
+
+/*
  * Modules.  One that is unloaded stays listed: addresses are those of live code.
  */
-struct search { uintptr_t pc, base, lo, hi; const char *path; };
+struct search { uintptr_t pc, base, lo, hi, data_lo, data_hi; const char *path; };
 
 static int look(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -187,10 +238,14 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 
 	(void)size;
 	s->lo = UINTPTR_MAX;
-	s->hi = 0;
+	s->hi = s->data_lo = s->data_hi = 0;
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
 
+		if (ph->p_type == PT_LOAD && ph->p_flags & PF_W) {
+			s->data_lo = ph->p_vaddr;
+			s->data_hi = ph->p_vaddr + ph->p_memsz;
+		}
 		if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X))
 			continue;
 		here |= s->pc - info->dlpi_addr - ph->p_vaddr < ph->p_memsz;
@@ -229,7 +284,8 @@ static struct module *module_of(uintptr_t pc)
 			return m;
 	if (!dl_iterate_phdr(look, &s) || !(m = keep(sizeof *m)))
 		return NULL;
-	*m = (struct module){ .next = modules, .base = s.base,
+	*m = (struct module){ .next = modules, .base = s.base, .data_lo = s.data_lo,
+	    .data_hi = s.data_hi,
 	    .lines = { .lo = s.lo, .hi = s.hi }, .file = map_file(s.path) };
 	read_elf(m);
 	lines_list(&m->lines);
@@ -264,6 +320,8 @@ static bool find(uintptr_t pc, struct symbol *out)
 		return false;
 	out->offset = pc - m->base;
 	find_function(m, pc - m->base, out);
+	if (!out->func)
+		find_chosen(m, pc, out);
 	if (lines_find(&m->lines, pc - m->base, &line)) {
 		out->file = intern(line.dir, line.file);
 		out->line = out->file ? line.line : 0;

@@ -63,6 +63,22 @@ TEST(SymbolFindsLibraryFunctions)
 	CHECK_EQ(s.offset, 0);
 }
 
+/* Of these the library has several, and only who chooses has a name in its file. */
+TEST(SymbolFindsWhatWasChosenForTheProcessor)
+{
+	void *(*volatile copy)(void *, const void *, size_t) = memcpy;
+	size_t (*volatile length)(const char *) = strlen;
+	struct symbol s;
+
+	REQUIRE(symbol_find((uintptr_t)copy + 1, &s));
+	REQUIRE(s.func);
+	CHECK(strstr(s.func, "mem"));
+	CHECK(s.offset <= 16);
+	REQUIRE(symbol_find((uintptr_t)length + 1, &s));
+	REQUIRE(s.func);
+	CHECK(strstr(s.func, "strlen"));
+}
+
 TEST(SymbolRefusesWhatIsNotCode)
 {
 	int local;

@@ -109,6 +109,13 @@ __attribute__((noinline)) size_t unwind_self(void **pcs, size_t max, size_t skip
 	return t.n;
 }
 
+uintptr_t unwind_function(uintptr_t pc)
+{
+	struct dwarf_eh_bases bases;
+
+	return _Unwind_Find_FDE((void *)pc, &bases) ? (uintptr_t)bases.func : 0;
+}
+
 /*
  * Sleepers
  */

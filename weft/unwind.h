@@ -9,6 +9,7 @@
 #define WEFT_UNWIND_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <ucontext.h>
 
@@ -31,6 +32,9 @@ size_t	unwind_context(void *ucontext, void **pcs, size_t max);
  */
 size_t	unwind_thread(pid_t tid, void **pcs, size_t max);
 size_t	unwind_running(struct g *g, pid_t tid, void **pcs, size_t max);
+
+/* Where the function begins that pc is in; 0: nobody knows. */
+uintptr_t unwind_function(uintptr_t pc);
 
 /* Where the stack pointer was, and the general registers. */
 #if defined(__x86_64__)
