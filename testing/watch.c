@@ -27,6 +27,7 @@
 
 #include "../weft/debug.h"
 #include "../weft/sanitize.h"
+#include "../weft/worker.h"
 #include "harness.h"
 
 enum { WATCH_STACK = 256 << 10 };	/* it prints, and looks up symbols */
@@ -142,7 +143,7 @@ static int count_threads(void)
 		n++;
 	closedir(d);
 	weft_stats(&stats);
-	return n - 2 - stats.threads;	/* without . and .. */
+	return n - 2 - stats.threads - sched.helpers;	/* without . and .. */
 }
 
 bool watch_others(void)

@@ -164,7 +164,7 @@ int64_t dump_holder(const struct g *g)
 	return holder ? holder->id : 0;
 }
 
-static const char *state_name(const struct g *g, const struct task *t)
+const char *goroutine_state(const struct g *g, const struct task *t)
 {
 	if (t)
 		return "runnable";
@@ -253,7 +253,7 @@ static void describe(struct entry *e, struct g *g, const struct task *t)
 {
 	memset(e, 0, offsetof(struct entry, pcs));
 	e->count = 1;
-	e->state = state_name(g, t);
+	e->state = goroutine_state(g, t);
 	e->site = t ? t->site : g->site;
 	e->f = t ? t->f : g->f;
 	e->id = t ? atomic_load(&t->id) : g->id;
@@ -498,7 +498,7 @@ static void fill(struct g *g, const struct task *t, void *arg)
 	if (k->n++ >= k->room)
 		return;
 	*x = (struct weft_goroutine){ .id = t ? atomic_load(&t->id) : g->id,
-	    .state = state_name(g, t) };
+	    .state = goroutine_state(g, t) };
 	if (waits) {
 		x->object = g->object;
 		x->waiting = waited(g);

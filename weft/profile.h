@@ -25,6 +25,15 @@
 int	weft_profile_start(const char *path, int hz);
 int	weft_profile_stop(void);
 
+/*
+ * Time: where all goroutines are, running and waiting, hz times a second (0: 100), with the
+ * label "state" as in reports.  That tells why a program is slow whose processors are
+ * idle.  Of more than 256 goroutines it looks at 256, others each time, and scales what
+ * it finds.  Starts a thread; results as above.
+ */
+int	weft_profile_wall_start(const char *path, int hz);
+int	weft_profile_wall_stop(void);
+
 /* Where goroutines are now, running ones too. */
 int	weft_profile_goroutines(const char *path);
 

@@ -160,6 +160,7 @@ void	out_init(struct out *o, int fd);
 void	out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	out_flush(struct out *o);
 const char *reason_name(enum reason r);
+const char *goroutine_state(const struct g *g, const struct task *t);	/* "chan send", "running" */
 /* "goroutine 3 [chan send, 2s] f   spawned at a.c:12", then its stack if asked. */
 void	dump_goroutine(struct out *o, struct g *g, const struct task *t,
 	    const char *indent, bool stack);

@@ -209,7 +209,7 @@ void sched_deadlock(void)
 	int n = count_threads();
 	struct alive a;
 
-	if (!sched.runs || n < 0 || n > sched.runs + own_threads + sched.nworkers)
+	if (!sched.runs || n < 0 || n > sched.runs + own_threads + sched.helpers + sched.nworkers)
 		return;
 	if (atomic_load(&sched.nidle) != atomic_load(&sched.active))
 		return;

@@ -390,6 +390,23 @@ void stack_each(void (*f)(struct g *, void *), void *arg)
 	}
 }
 
+void stack_some(size_t most, struct rand *r, void (*f)(struct g *, double, void *), void *arg)
+{
+	for (unsigned class = 0; class < CLASSES; class++) {
+		/* acquire: pairs with the release in open_slab */
+		size_t n = atomic_load_explicit(&region[class].open, memory_order_acquire);
+		size_t each = (n + most - 1) / most;
+
+		/* one of each so many: what it stands for is exact, whatever n is */
+		for (size_t i = 0; i < n; i += each) {
+			size_t at = i + rand_below(r, (uint32_t)each);
+
+			if (at < n)
+				f(slot_record(class, at), (double)each, arg);
+		}
+	}
+}
+
 void stack_notes(void (*f)(void *p, size_t size, void *arg), void *arg)
 {
 	f(&arena, sizeof arena, arg);

@@ -10,8 +10,27 @@
 
 enum { SLAB = 256 };
 
-struct slab { struct slab *next; struct task task[SLAB]; };
-static _Atomic(struct slab *) slabs;	/* changes under sched.lock */
+/* jump leads over some older ones, so that any is found in few steps (skew binary numbers). */
+struct slab { struct slab *next, *jump; size_t older; struct task task[SLAB]; };
+static _Atomic(struct slab *) slabs;	/* the youngest; changes under sched.lock */
+
+static void link_slab(struct slab *s, struct slab *next)
+{
+	struct slab *a = next ? next->jump : NULL, *b = a ? a->jump : NULL;
+
+	s->next = next;
+	s->older = next ? next->older + 1 : 0;
+	/* two jumps of a length in a row become one */
+	s->jump = b && next->older - a->older == a->older - b->older ? b : next;
+}
+
+/* That has so many older ones. */
+static struct slab *slab_of(struct slab *s, size_t older)
+{
+	while (s->older > older)
+		s = s->jump->older >= older ? s->jump : s->next;
+	return s;
+}
 
 /* Under sched.lock: a batch of free tasks. */
 static struct task *batch_get(void)
@@ -24,7 +43,7 @@ static struct task *batch_get(void)
 		return t;
 	}
 	s = xcalloc(1, sizeof *s);
-	s->next = atomic_load_explicit(&slabs, memory_order_relaxed);
+	link_slab(s, atomic_load_explicit(&slabs, memory_order_relaxed));
 	/* release: pairs with the acquire in task_each */
 	atomic_store_explicit(&slabs, s, memory_order_release);
 	for (int i = 0; i < SLAB; i++) {
@@ -113,6 +132,13 @@ void task_notes(void (*f)(void *p, size_t size, void *arg), void *arg)
 		f(s, sizeof *s, arg);
 }
 
+static void tasks_of(struct slab *s, void (*f)(struct task *, void *), void *arg)
+{
+	for (int i = 0; i < SLAB; i++)
+		if (atomic_load_explicit(&s->task[i].id, memory_order_acquire))
+			f(&s->task[i], arg);
+}
+
 /* Without a lock, as stack_each. */
 void task_each(void (*f)(struct task *, void *), void *arg)
 {
@@ -120,7 +146,29 @@ void task_each(void (*f)(struct task *, void *), void *arg)
 	struct slab *s = atomic_load_explicit(&slabs, memory_order_acquire);
 
 	for (; s; s = s->next)
-		for (int i = 0; i < SLAB; i++)
-			if (atomic_load_explicit(&s->task[i].id, memory_order_acquire))
-				f(&s->task[i], arg);
+		tasks_of(s, f, arg);
+}
+
+struct some { void (*f)(struct task *, double, void *); void *arg; double stands_for; };
+
+static void one_of_some(struct task *t, void *arg)
+{
+	struct some *s = arg;
+
+	s->f(t, s->stands_for, s->arg);
+}
+
+void task_some(size_t most, struct rand *r, void (*f)(struct task *, double, void *), void *arg)
+{
+	/* acquire: pairs with the release in batch_get */
+	struct slab *youngest = atomic_load_explicit(&slabs, memory_order_acquire);
+	size_t n = youngest ? youngest->older + 1 : 0, each = (n + most - 1) / most;
+	struct some some = { f, arg, (double)each };
+
+	for (size_t i = 0; i < n; i += each) {	/* as stack_some */
+		size_t at = i + rand_below(r, (uint32_t)each);
+
+		if (at < n)
+			tasks_of(slab_of(youngest, at), one_of_some, &some);
+	}
 }

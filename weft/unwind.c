@@ -16,7 +16,11 @@
 #endif
 #include "unwind.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -29,9 +33,11 @@
 
 #if defined(__x86_64__)
 enum { SAVED = 56, RETURN = 6 };	/* what swap pushes; where the address is */
+enum { CALLS_LEAVE_A_FRAME = 1 };	/* also those of functions that call no others */
 #define CONTEXT_PC(u)	((uintptr_t)(u)->uc_mcontext.gregs[REG_RIP])
 #else
 enum { SAVED = 160, RETURN = 11 };
+enum { CALLS_LEAVE_A_FRAME = 0 };
 #define CONTEXT_PC(u)	((uintptr_t)(u)->uc_mcontext.pc)
 #endif
 
@@ -162,20 +168,45 @@ static void unwind_in_place(struct trace *t, struct g *g, uintptr_t sp)
 		unwind_from((void *)sp, walk, t);
 }
 
+/*
+ * Most stacks fit: whoever looks at many is not to map and unmap memory for each, for that
+ * interrupts every processor.  It is left clean, so that nothing found in it keeps a
+ * goroutine alive in weft_leaks.
+ */
+static struct { _Atomic unsigned lock; uintptr_t words[2048]; } scratch;
+
+static uintptr_t *copy_begin(struct trace *t, size_t size)
+{
+	uintptr_t *copy = size <= sizeof scratch.words && trylock(&scratch.lock) ?
+	    scratch.words : pages(size);
+
+	t->lo = (uintptr_t)copy;
+	t->hi = t->lo + size;
+	return copy;
+}
+
+static void copy_end(uintptr_t *copy, size_t size)
+{
+	if (copy != scratch.words) {
+		munmap(copy, size);
+		return;
+	}
+	memset(copy, 0, size);
+	unlock(&scratch.lock);
+}
+
 static void unwind_copy(struct trace *t, struct g *g, uintptr_t sp)
 {
 	size_t size = (uintptr_t)g - sp;
-	uintptr_t *copy = pages(size);
+	uintptr_t *copy = copy_begin(t, size);
 
 	if (!copy)
 		return;
-	t->lo = (uintptr_t)copy;
-	t->hi = t->lo + size;
 	move_stack(copy, (uintptr_t *)sp, size);
 	atomic_thread_fence(memory_order_acquire);	/* read first, then ask again */
 	if (sleep_word(g) == t->sleep && (uintptr_t)g->sp == sp && can_walk(copy))
 		unwind_from(copy, walk, t);
-	munmap(copy, size);
+	copy_end(copy, size);
 }
 
 static bool is_entry(uintptr_t pc)
@@ -199,6 +230,80 @@ size_t unwind_parked(struct g *g, void **pcs, size_t max)
 		unwind_copy(&t, g, sp);
 	/* A stack that does not lead back to its beginning was caught in a change. */
 	return is_entry(t.last) ? t.n : 0;
+}
+
+/*
+ * Threads in system calls
+ */
+struct call { char text[256]; uintptr_t sp, pc; };
+
+/*
+ * What the system says of a thread that sleeps in a call: its number, arguments, stack
+ * pointer and where it returns to.  False: it runs, or this is not to be had.
+ */
+static bool call_of(pid_t tid, struct call *c)
+{
+	char path[64], *word;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, c->text, sizeof c->text - 1);
+	close(fd);
+	c->text[n > 0 ? n : 0] = '\0';
+	word = strrchr(c->text, ' ');
+	if (!word)
+		return false;
+	c->pc = strtoul(word, NULL, 16);
+	while (word > c->text && word[-1] != ' ')
+		word--;
+	c->sp = strtoul(word, NULL, 16);
+	return true;
+}
+
+/*
+ * A copy again, with what a sleeper would have put below.  The registers that a callee
+ * saves are not known.  A function that needs one to find its caller is where this ends:
+ * each points into words that all point there, where no code is.
+ */
+static void unwind_call(struct trace *t, struct g *g, pid_t tid, const struct call *c)
+{
+	enum { DEAD_END = 256 };	/* words */
+	size_t size = (uintptr_t)g - c->sp, all = sizeof(uintptr_t[DEAD_END]) + SAVED + size;
+	uintptr_t *copy = copy_begin(t, all), *sp = copy + DEAD_END;
+	struct call now;
+
+	if (!copy)
+		return;
+	for (size_t i = 0; i < DEAD_END + SAVED / sizeof *sp; i++)
+		copy[i] = (uintptr_t)(copy + DEAD_END / 2);
+	sp[RETURN] = c->pc;
+	move_stack(sp + SAVED / sizeof *sp, (uintptr_t *)c->sp, size);
+	t->lo = (uintptr_t)sp;
+	if (call_of(tid, &now) && strcmp(c->text, now.text) == 0 && can_walk(sp))
+		unwind_from(sp, walk, t);
+	copy_end(copy, all);
+}
+
+size_t unwind_blocked(struct g *g, pid_t tid, void **pcs, size_t max)
+{
+	struct trace t = { .pcs = pcs, .max = max - 1 };
+	weft_entry_ *f = g->f;
+	struct call c;
+
+	if (tid <= 0 || !call_of(tid, &c) || c.sp % sizeof c.sp ||
+	    c.sp < (uintptr_t)g->stack_lo || c.sp > (uintptr_t)g - SAVED)
+		return 0;
+	if (CALLS_LEAVE_A_FRAME)
+		unwind_call(&t, g, tid, &c);
+	if (!t.n)
+		pcs[t.n++] = (void *)c.pc;
+	if (!is_entry(t.last))
+		pcs[t.n++] = (char *)(uintptr_t)f + 1;
+	return t.n;
 }
 
 /*

@@ -33,6 +33,12 @@ size_t	unwind_context(void *ucontext, void **pcs, size_t max);
 size_t	unwind_thread(pid_t tid, void **pcs, size_t max);
 size_t	unwind_running(struct g *g, pid_t tid, void **pcs, size_t max);
 
+/*
+ * A goroutine's whose thread sleeps in a system call, without disturbing it, which would end
+ * the call.  0: it does not, or that cannot be told.
+ */
+size_t	unwind_blocked(struct g *g, pid_t tid, void **pcs, size_t max);
+
 /* Where the function begins that pc is in; 0: nobody knows. */
 uintptr_t unwind_function(uintptr_t pc);
 

@@ -102,6 +102,7 @@ struct sched {
 	_Atomic uint32_t  monitor;		/* futex: 1 awake, 0 asleep */
 	_Atomic int64_t	  foreign_spawned;
 	_Atomic int	  runs;			/* of weft_run, begun and not ended */
+	_Atomic int	  helpers;		/* threads of ours that come and go */
 	_Atomic bool	  started;
 	_Atomic bool	  forked;
 };
@@ -119,6 +120,12 @@ unsigned stack_class(size_t bytes);
 bool	stack_trim(int64_t before);
 /* Every record, free ones too, in no order; takes no lock. */
 void	stack_each(void (*f)(struct g *, void *), void *arg);
+/*
+ * Of each class up to n records, by chance, each with how many it stands for; every one
+ * where there are no more.
+ */
+void	stack_some(size_t n, struct rand *r, void (*f)(struct g *, double stands_for, void *),
+	    void *arg);
 /* Whose slot an address lies in, or NULL. */
 struct g *stack_owner(uintptr_t addr);
 void	stack_overflow_init(void);	/* once per thread that runs goroutines */
@@ -127,6 +134,9 @@ void	stack_overflow_init(void);	/* once per thread that runs goroutines */
 struct task *task_get(struct worker *w);
 void	task_put(struct worker *w, struct task *t);
 void	task_each(void (*f)(struct task *, void *), void *arg);
+/* Those of up to n slabs, as stack_some. */
+void	task_some(size_t n, struct rand *r, void (*f)(struct task *, double stands_for, void *),
+	    void *arg);
 /* Memory in which stack.c and task.c keep addresses of records, live or not. */
 void	stack_notes(void (*f)(void *p, size_t size, void *arg), void *arg);
 void	task_notes(void (*f)(void *p, size_t size, void *arg), void *arg);

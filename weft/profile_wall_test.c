@@ -1,0 +1,222 @@
+/* profile_wall_test.c - the wall profile: who waits, runs, sleeps, and for how long */
+#include <errno.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "child_test.h"
+#include "pprof_test.h"
+#include "profile.h"
+#include "sync.h"
+#include "time.h"
+
+static struct pprof_read prof;
+static _Atomic uint64_t sink;	/* so that the functions below are there */
+
+static void wait_for_word(weft_chan(int) c)
+{
+	weft_recv(c, NULL);
+	sink++;
+}
+
+static void wait_for_lock(weft_mutex *m)
+{
+	weft_mutex_lock(m);
+	weft_mutex_unlock(m);
+	sink++;
+}
+
+static void run_on(_Atomic bool *stop)
+{
+	while (!atomic_load_explicit(stop, memory_order_relaxed))
+		sink++;
+}
+
+__attribute__((noinline)) static void sleep_inside(int64_t ns, struct timespec *left)
+{
+	struct timespec t = { ns / WEFT_SECOND, ns % WEFT_SECOND };
+
+	if (nanosleep(&t, left))
+		sink += 1000;
+	sink++;
+}
+
+static void block_thread(int64_t ns, struct timespec *left)
+{
+	sleep_inside(ns, left);
+	sink++;
+}
+
+/* Of a profile: it took no less and no more. */
+struct took { int64_t begun, least, most; };
+
+static struct took begin(char *path, size_t n, int hz)
+{
+	struct took t = { .begun = weft_now() };
+
+	CHECK_EQ(weft_profile_wall_start(pprof_file(path, n, "wall.pb"), hz), 0);
+	t.least = weft_now();
+	return t;
+}
+
+static void end(const char *path, struct took *t)
+{
+	t->least = weft_now() - t->least;
+	CHECK_EQ(weft_profile_wall_stop(), 0);
+	t->most = weft_now() - t->begun;
+	pprof_load(&prof, path);
+}
+
+/* So many of func all the time, but for what was missed. */
+static bool saw(const char *func, int n, const struct took *t, double off)
+{
+	double got = (double)pprof_total(&prof, func, 1);
+	bool ok = got >= n * (double)t->least * (1 - off) && got <= n * (double)t->most * (1 + off);
+
+	if (!ok)
+		weft_logf("%s: %.0f ns of %d in %jd to %jd", func, got, n,
+		    (intmax_t)t->least, (intmax_t)t->most);
+	return ok;
+}
+
+TEST(WallSeesThoseThatWait, .real = true)
+{
+	weft_chan(int) c = weft_make(int, 0);
+	weft_mutex m = {0};
+	weft_waitgroup wg = {0};
+	char path[256];
+	struct took took;
+
+	weft_mutex_lock(&m);
+	for (int i = 0; i < 7; i++) {
+		weft_waitgroup_go(&wg, wait_for_word, c);
+		weft_waitgroup_go(&wg, wait_for_lock, &m);
+	}
+	took = begin(path, sizeof path, 500);
+	weft_sleep(40 * WEFT_MS);	/* which is what is measured */
+	end(path, &took);
+	CHECK(saw("wait_for_word", 7, &took, 0.3));
+	CHECK(saw("wait_for_lock", 7, &took, 0.3));
+	CHECK(pprof_labelled(&prof, "wait_for_word", 1, "state", "chan receive") >=
+	    pprof_total(&prof, "wait_for_word", 1) / 2);
+	CHECK(pprof_labelled(&prof, "wait_for_lock", 1, "state", "mutex") > 0);
+	CHECK(pprof_labelled(&prof, "wait_for_lock", 1, "goroutine", "wait_for_lock") > 0);
+	/* from the call that they wait in, without what that does */
+	CHECK_EQ(pprof_total(&prof, "sched_park", 0), 0);
+	free(prof.data);
+	weft_close(c);
+	weft_mutex_unlock(&m);
+	weft_waitgroup_wait(&wg);
+	weft_free(c);
+}
+
+/* More than it looks at. */
+TEST(WallScalesManyGoroutines, .real = true)
+{
+	enum { MANY = 3000 };
+	weft_chan(int) c = weft_make(int, 0);
+	weft_waitgroup wg = {0};
+	char path[256];
+	struct took took;
+
+	for (int i = 0; i < MANY; i++)
+		weft_waitgroup_go(&wg, wait_for_word, c);
+	took = begin(path, sizeof path, 500);
+	weft_sleep(100 * WEFT_MS);
+	end(path, &took);
+	CHECK(saw("wait_for_word", MANY, &took, 0.4));
+	free(prof.data);
+	weft_close(c);
+	weft_waitgroup_wait(&wg);
+	weft_free(c);
+}
+
+TEST(WallSeesThoseThatRun, .real = true)
+{
+	weft_waitgroup wg = {0};
+	_Atomic bool stop = false;
+	char path[256];
+	struct took took;
+
+	weft_waitgroup_go(&wg, run_on, &stop);
+	took = begin(path, sizeof path, 200);
+	weft_sleep(60 * WEFT_MS);
+	end(path, &took);
+	atomic_store(&stop, true);
+	CHECK(saw("run_on", 1, &took, 0.5));
+	CHECK(pprof_labelled(&prof, "run_on", 1, "state", "running") > 0);
+	free(prof.data);
+	weft_waitgroup_wait(&wg);
+}
+
+/* A signal would end the call. */
+TEST(WallDoesNotDisturbSystemCalls, .real = true)
+{
+	weft_waitgroup wg = {0};
+	struct timespec left = {0};
+	char path[256];
+	struct took took;
+	bool known = !getenv("WEFT_EMULATED") && access("/proc/self/syscall", R_OK) == 0;
+
+	sink = 0;
+	took = begin(path, sizeof path, 1000);
+	weft_waitgroup_go(&wg, block_thread, 50 * WEFT_MS, &left);
+	weft_waitgroup_wait(&wg);
+	end(path, &took);
+	if (known) {
+		CHECK_EQ(sink, 2);	/* not cut short */
+		CHECK(pprof_labelled(&prof, "block_thread", 1, "state", "system call") >=
+		    20 * WEFT_MS);
+	}
+#if defined(__x86_64__) && defined(__OPTIMIZE__)
+	CHECK(!known || pprof_total(&prof, "sleep_inside", 1) > 0);
+#endif
+	free(prof.data);
+}
+
+/* Nobody else is there: neither the workers' threads nor the one that looks. */
+CHILD(WallOfOne)
+{
+	int64_t begun = weft_now(), took;
+	char path[] = "/tmp/weft_wall_XXXXXX", data[65536];
+	struct pprof_read p = { .data = data };
+	int fd = mkstemp(path);
+
+	if (fd < 0 || weft_profile_wall_start(path, 500))
+		return 1;
+	weft_sleep(50 * WEFT_MS);
+	if (weft_profile_wall_stop())
+		return 1;
+	took = weft_now() - begun;
+	p.len = (size_t)pread(fd, data, sizeof data, 0);
+	close(fd);
+	unlink(path);
+	return pprof_total(&p, NULL, 1) <= took && pprof_total(&p, NULL, 1) >= 45 * WEFT_MS ? 0 : 3;
+}
+
+TEST(WallCountsGoroutinesOnly, .real = true)
+{
+	CHECK_EXITS("WallOfOne");
+}
+
+/* The thread that looks is not one that could wake somebody. */
+CHILD(WallDeadlock)
+{
+	weft_profile_wall_start("/dev/null", 0);
+	weft_recv(weft_make(int, 0), NULL);
+	return 0;
+}
+
+TEST(WallDoesNotHideDeadlocks, .real = true)
+{
+	CHECK_DIES("WallDeadlock", "all goroutines are asleep");
+}
+
+TEST(WallRefuses)
+{
+	CHECK_EQ(weft_profile_wall_stop(), -EINVAL);
+	CHECK_EQ(weft_profile_wall_start("/nonexistent/x", 0), 0);
+	CHECK_EQ(weft_profile_wall_start("elsewhere", 0), -EBUSY);
+	CHECK_EQ(weft_profile_wall_stop(), -ENOENT);
+	CHECK_EQ(weft_profile_wall_start("/dev/full", 0), 0);
+	CHECK_EQ(weft_profile_wall_stop(), -EIO);
+}
