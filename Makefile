@@ -42,13 +42,13 @@ need	= aarch64
 LDFLAGS	+= -static -Wl,--allow-multiple-definition
 endif
 
-LAYERS	= base weft testing patterns pipeline
+LAYERS	= base weft heap testing patterns pipeline
 src	= $(filter-out %_test.c %/main.c,$(wildcard $1/*.c)) $(wildcard $1/*_$(ARCH).S)
 tests	= $(wildcard $1/*_test.c)
 obj	= $(patsubst %,$B/%.o,$(basename $1))
 
 RT	= $B/libweft-testing.a $B/libweft.a
-LIBS	= $B/libweft.a $B/libweft-testing.a $B/libweft-patterns.a $B/libweft-pipeline.a
+LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns pipeline)
 PROGRAMS = $B/weft-pipeline
 TESTS	= $(foreach d,$(LAYERS),$(if $(call tests,$d),$B/$d.test))
 compiles = $(foreach f,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c),\
@@ -96,7 +96,9 @@ help:
 	echo 'make bench, bench-patterns: against Go, if there is one; make install PREFIX=...; make format'
 
 $B/libweft.a: $(call obj,$(call src,base) $(call src,weft))
-$B/libweft-testing.a: $(call obj,$(call src,testing))
+$B/libweft-heap.a: $(call obj,$(call src,heap))
+# the harness's own copy: who links it has it in front of malloc
+$B/libweft-testing.a: $(call obj,$(call src,testing) $(call src,heap))
 $B/libweft-patterns.a: $(call obj,$(call src,patterns))
 $B/libweft-pipeline.a: $(call obj,$(call src,pipeline))
 $(LIBS):
@@ -149,7 +151,7 @@ install: all
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 weft/weft-gdb.py $(DESTDIR)$(PREFIX)/share/weft
 	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
-	$(call install_pc,weft weft-testing weft-patterns weft-pipeline)
+	$(call install_pc,weft weft-heap weft-testing weft-patterns weft-pipeline)
 # make install-race: the libraries for programs under ThreadSanitizer, built by clang
 install-race:
 	@tools/setup race

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "../weft/alloc.h"
 #include "../weft/debug.h"
 #include "harness.h"
 
@@ -313,9 +314,10 @@ static bool bench_once(weft_b *b, bool *parent)
 	outer = harness.benchmark;
 	harness.benchmark = t;
 	harness_unlock();
-	atomic_store(&alloc_counting, harness.opt.benchmem);
+	if (harness.opt.benchmem)
+		atomic_fetch_or(&alloc_mode, ALLOC_COUNT);
 	run_rounds(b);
-	atomic_store(&alloc_counting, false);
+	atomic_fetch_and(&alloc_mode, ~(unsigned)ALLOC_COUNT);
 	tempdir_remove(t);
 	harness_lock();
 	harness.benchmark = outer;

@@ -45,6 +45,10 @@ static const struct flag {
 	    "print events as JSON, as go test -json does" },
 	{ "list", F_TEXT, &harness.opt.list, "regexp",
 	    "print the names that match and run nothing" },
+	{ "memprofile", F_TEXT, &harness.opt.memprofile, "file",
+	    "write where memory was allocated, for pprof" },
+	{ "memprofilerate", F_COUNT, &harness.opt.memprofilerate, "n",
+	    "for that, draw an allocation each n bytes on average (default 524288; 1: all)" },
 	{ "mutexprofile", F_TEXT, &harness.opt.mutexprofile, "file",
 	    "write where goroutines waited for locks, for pprof" },
 	{ "outputdir", F_TEXT, &harness.opt.outputdir, "dir",
@@ -75,6 +79,8 @@ static const struct flag {
 	{ "trace", F_TEXT, &harness.opt.trace, "file",
 	    "at the end, write what ran last, for ui.perfetto.dev" },
 	{ "v", F_VERBOSE, NULL, "", "print the name and the log of every test" },
+	{ "wallprofile", F_TEXT, &harness.opt.wallprofile, "file",
+	    "write where all goroutines spent their time, running or not, for pprof" },
 };
 enum { NFLAGS = sizeof flags / sizeof *flags };
 

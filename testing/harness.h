@@ -93,6 +93,8 @@ struct options {
 	uint64_t	 schedule_seed;
 	const char	*replay, *trace, *outputdir;
 	const char	*cpuprofile, *goroutineprofile, *blockprofile, *mutexprofile;
+	const char	*memprofile, *wallprofile;
+	int64_t		 memprofilerate;	/* 0: not given */
 };
 
 extern struct harness {
@@ -195,15 +197,13 @@ int	capture_start(void);			/* the descriptor to wait on */
 void	capture_drain(bool partial);		/* partial: unfinished lines as well */
 
 /* profiles.c */
-bool	profiles_start(void);		/* true: a file cannot be written, which has been told */
+bool	profiles_start(void);		/* true: one cannot be made, which has been told */
 bool	profiles_write(void);		/* the same */
 void	trace_write(weft_t *t, struct buf *b);	/* what all workers did last; b: to which file */
 void	report_trace(weft_t *t);	/* the same, into its log */
 
-/* bench.c, alloc.c */
+/* bench.c */
 void	bench_run(struct weft_test **tests, size_t n);
 void	bench_number(struct buf *b, double x, const char *unit);
-extern _Atomic bool alloc_counting;
-extern _Atomic int64_t alloc_count, alloc_bytes;
 
 #endif

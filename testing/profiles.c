@@ -39,28 +39,49 @@ static bool cannot_write(const char *flag, const char *path, int err)
 	return err;
 }
 
-/* That the files can be written is found out before the tests run. */
-bool profiles_start(void)
+static bool cannot_sample(void)
+{
+	const struct options *o = &harness.opt;
+	int err = weft_profile_allocs(o->memprofilerate ? o->memprofilerate :
+	    WEFT_PROFILE_ALLOCS);
+
+	if (err)
+		fprintf(stderr, "%s: -memprofile: %s\n", harness.package, err == -ENOTSUP ?
+		    "the allocator is not the C library's; build without a sanitizer" :
+		    strerror(-err));
+	return err;
+}
+
+static bool cannot_start(void)
 {
 	const struct options *o = &harness.opt;
 	const struct { const char *flag, *path; } files[] = { { "cpuprofile", o->cpuprofile },
 	    { "goroutineprofile", o->goroutineprofile }, { "blockprofile", o->blockprofile },
-	    { "mutexprofile", o->mutexprofile }, { "trace", o->trace } };
+	    { "memprofile", o->memprofile }, { "mutexprofile", o->mutexprofile },
+	    { "wallprofile", o->wallprofile }, { "trace", o->trace } };
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		FILE *f = files[i].path ? fopen(files[i].path, "we") : NULL;
 
-		if (files[i].path && !f) {
-			harness.finished = true;
+		if (files[i].path && !f)
 			return cannot_write(files[i].flag, files[i].path, -errno);
-		}
 		if (f)
 			fclose(f);
 	}
+	if (o->memprofile && cannot_sample())
+		return true;
 	if (o->blockprofile || o->mutexprofile)
 		weft_profile_waits(1);
-	return o->cpuprofile && cannot_write("cpuprofile", o->cpuprofile,
-	    weft_profile_start(o->cpuprofile, 0));
+	return (o->cpuprofile && cannot_write("cpuprofile", o->cpuprofile,
+	    weft_profile_start(o->cpuprofile, 0))) ||
+	    (o->wallprofile && cannot_write("wallprofile", o->wallprofile,
+	    weft_profile_wall_start(o->wallprofile, 0)));
+}
+
+/* That the files can be written is found out before the tests run. */
+bool profiles_start(void)
+{
+	return harness.finished = cannot_start();
 }
 
 bool profiles_write(void)
@@ -70,6 +91,11 @@ bool profiles_write(void)
 
 	if (o->cpuprofile)
 		bad |= cannot_write("cpuprofile", o->cpuprofile, weft_profile_stop());
+	if (o->wallprofile)
+		bad |= cannot_write("wallprofile", o->wallprofile, weft_profile_wall_stop());
+	if (o->memprofile)
+		bad |= cannot_write("memprofile", o->memprofile,
+		    weft_profile_heap(o->memprofile));
 	if (o->goroutineprofile)
 		bad |= cannot_write("goroutineprofile", o->goroutineprofile,
 		    weft_profile_goroutines(o->goroutineprofile));

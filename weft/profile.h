@@ -46,4 +46,15 @@ void	weft_profile_waits(int rate);
 int	weft_profile_block(const char *path);
 int	weft_profile_mutex(const char *path);
 
+/*
+ * Where memory was allocated, and how much of it lives: of the allocations while the rate
+ * is above 0, which it is not in the beginning.  One is drawn each rate bytes on average,
+ * with the figures scaled; 1 draws all.  Test programs can do it, others if they link
+ * weft-heap, which stands in front of malloc.  -ENOTSUP: they do not, or the allocator is a
+ * sanitizer's.
+ */
+enum { WEFT_PROFILE_ALLOCS = 512 << 10 };	/* a rate that costs nothing to speak of */
+int	weft_profile_allocs(int64_t rate);
+int	weft_profile_heap(const char *path);
+
 #endif

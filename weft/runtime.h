@@ -259,6 +259,8 @@ extern struct arena {
 } arena;
 enum { SLOT_SHIFT = 16, CLASS_STEP = 2, CLASSES = 4, RECORD = 384 };
 struct g *self_thread(void);		/* on no goroutine's stack */
+bool	tls_enter_sampler(void);	/* false: this thread is in it already */
+void	tls_leave_sampler(void);
 
 /* Not the frame's address: asking for that makes the compiler set up a frame. */
 static inline uintptr_t stack_pointer(void)

@@ -79,6 +79,26 @@ __attribute__((noinline)) struct g *self_thread(void)
 	return current;
 }
 
+/*
+ * What the sampler of allocations allocates itself is not for it to see.  It does not park
+ * in between.  False: it is at work on this thread.
+ */
+static __thread bool sampling;
+
+__attribute__((noinline)) bool tls_enter_sampler(void)
+{
+	__asm__ volatile("" ::: "memory");
+	if (sampling)
+		return false;
+	return sampling = true;
+}
+
+__attribute__((noinline)) void tls_leave_sampler(void)
+{
+	__asm__ volatile("" ::: "memory");
+	sampling = false;
+}
+
 /* A worker's thread announces the record of its own stack. */
 void self_set(struct g *g);
 __attribute__((noinline)) void self_set(struct g *g)
