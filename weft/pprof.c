@@ -131,6 +131,18 @@ static uint64_t function(struct pprof *p, const char *name, const char *file)
 	return p->function.n;
 }
 
+/* As reports call it: without what the compiler appends to its clones (".part.0"). */
+static uint64_t named(struct pprof *p, const struct symbol *s)
+{
+	struct buf name = {0};
+	uint64_t n;
+
+	buf_printf(&name, "%.*s", (int)strcspn(s->func, "."), s->func);
+	n = function(p, buf_str(&name), s->file ? s->file : "");
+	buf_finish(&name);
+	return n;
+}
+
 /* Its number, from 1 on, or 0. */
 static size_t code_of(const struct pprof *p, uintptr_t pc)
 {
@@ -161,16 +173,16 @@ static uint64_t place(struct pprof *p, uintptr_t pc, const struct symbol *s)
 {
 	uint64_t *n = number_of(&p->place, (uint64_t)pc * UINT64_C(0x9e3779b97f4a7c15) | 1), id;
 	struct buf m = {0}, line = {0};
-	size_t code = code_of(p, pc);
+	size_t code;
 
 	if (*n)
 		return *n;
 	id = *n = p->place.n;
+	code = code_of(p, pc);
 	field(&m, 1, id);
 	field(&m, 2, code);
 	field(&m, 3, (uint64_t)pc);
-	field(&line, 1, s->func ? function(p, s->func, s->file ? s->file : "") :
-	    nameless(p, code, pc));
+	field(&line, 1, s->func ? named(p, s) : nameless(p, code, pc));
 	field(&line, 2, (uint64_t)s->line);
 	message(&m, 4, &line);
 	message(&p->places, P_LOCATION, &m);

@@ -86,9 +86,9 @@ static double chance(double x)
 	return half * (2 - half);
 }
 
-static int64_t distance(struct counter *c, int64_t rate)
+static int64_t distance(struct rand *r, int64_t rate)
 {
-	return 1 + (int64_t)(exponential(&c->rand) * (double)rate);
+	return 1 + (int64_t)(exponential(r) * (double)rate);
 }
 
 /* True: this one.  What others take while the next distance is drawn is not counted. */
@@ -104,7 +104,7 @@ static bool draw(size_t n)
 	left = atomic_fetch_sub_explicit(&c->left, size, memory_order_acquire);
 	if (left > size || left <= 0)
 		return false;
-	atomic_store_explicit(&c->left, distance(c, rate), memory_order_release);
+	atomic_store_explicit(&c->left, distance(&c->rand, rate), memory_order_release);
 	return true;
 }
 
@@ -262,6 +262,16 @@ static bool prepare(void)
 	return heap.heads;
 }
 
+/* A distance of the old rate may be long. */
+static void draw_anew(int64_t rate)
+{
+	struct rand r;
+
+	rand_seed(&r, rand_entropy());
+	for (size_t i = 0; i < COUNTERS; i++)
+		atomic_store(&counters[i].left, distance(&r, rate));
+}
+
 int weft_profile_allocs(int64_t rate)
 {
 	if (rate <= 0) {
@@ -272,10 +282,10 @@ int weft_profile_allocs(int64_t rate)
 		return -ENOTSUP;
 	if (!prepare())
 		return -ENOMEM;
+	if (rate > (int64_t)1 << 50)	/* more than there will be */
+		rate = (int64_t)1 << 50;
 	atomic_store(&heap.rate, rate);
-	if (!(atomic_load(&alloc_mode) & ALLOC_SAMPLE))
-		for (size_t i = 0; i < COUNTERS; i++)
-			atomic_store(&counters[i].left, distance(&counters[i], rate));
+	draw_anew(rate);
 	atomic_fetch_or(&alloc_mode, ALLOC_SAMPLE | ALLOC_LIVE);
 	return 0;
 }

@@ -149,6 +149,7 @@ TEST(HeapScalesWhatItDraws, .real = true)
 	enum { RATE = 64 << 10, TOTAL = 64 << 20 };
 	static const size_t sizes[] = { 100, 5000, 200000 };
 
+	start(INT64_MAX);	/* a rate that draws nothing, and leaves nothing behind */
 	start(RATE);
 	for (int i = 0; i < 3; i++) {
 		int n = TOTAL / (int)sizes[i];
@@ -287,12 +288,16 @@ static void *allocate_on(void *arg)
 /* Who holds a lock of ours when a child is made is not there to give it back. */
 CHILD(HeapFork)
 {
-	pthread_t thread;
+	enum { THREADS = 3 };
+	pthread_t thread[THREADS];
 	int status = 0;
 
-	if (weft_profile_allocs(1) || pthread_create(&thread, NULL, allocate_on, NULL))
+	if (weft_profile_allocs(1))
 		return 0;
-	for (int i = 0; i < 50 && !status; i++) {
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&thread[i], NULL, allocate_on, NULL))
+			return 1;
+	for (int i = 0; i < 200 && !status; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
@@ -304,7 +309,8 @@ CHILD(HeapFork)
 		waitpid(pid, &status, 0);
 	}
 	stop = true;
-	pthread_join(thread, NULL);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
 	return status != 0;
 }
 
