@@ -30,6 +30,8 @@ static struct {
 	/* the thread's */
 	int64_t		 last;		/* look */
 	struct rand	 rand;
+	uintptr_t	 ran[STACKS + 1];	/* ~ of addresses, or weft_leaks would mind */
+	size_t		 nran;
 } wall;
 static struct tally tally;
 
@@ -84,58 +86,67 @@ static void look_at(struct g *g, double stands_for, double ns)
 }
 
 /*
- * To see that a record is of nobody is cheap, to look at a stack is not.  So it goes through
- * the same records twice, and in the end takes one in each so many of those that live.
+ * Those that run are few, and looked at by their workers.  Which is noted: one that stops
+ * meanwhile is not to be counted twice, and one that begins to run is not to be missed.
  */
-struct sleepers { size_t n, each, next; double ns; };
-
-/* Those that run are few, and looked at by their workers. */
-static bool sleeps(const struct g *g)
-{
-	enum status status = atomic_load_explicit(&g->status, memory_order_relaxed);
-
-	return status == G_WAITING || status == G_RUNNABLE;
-}
-
-static void count_sleeper(struct g *g, double stands_for, void *arg)
-{
-	struct sleepers *s = arg;
-
-	(void)stands_for;
-	s->n += sleeps(g);
-}
-
-static void sleeper(struct g *g, double stands_for, void *arg)
-{
-	struct sleepers *s = arg;
-
-	if (!sleeps(g) || s->next-- != 0)
-		return;
-	s->next = s->each - 1;
-	look_at(g, stands_for * (double)s->each, s->ns);
-}
-
-static void look_at_sleepers(double ns)
-{
-	struct rand again = wall.rand;
-	struct sleepers s = { .ns = ns };
-
-	stack_some(RECORDS, &wall.rand, count_sleeper, &s);
-	s.each = s.n / STACKS + 1;
-	s.next = rand_below(&wall.rand, (uint32_t)s.each);
-	stack_some(RECORDS, &again, sleeper, &s);
-}
-
 static void look_at_runners(double ns)
 {
 	size_t n = (size_t)atomic_load(&sched.nworkers), each = n / STACKS + 1;
 
+	wall.nran = 0;
 	for (size_t i = rand_below(&wall.rand, (uint32_t)each); i < n; i += each) {
 		struct g *g = atomic_load(&sched.worker[i]->running);
 
-		if (g && is_goroutine(g) && atomic_load(&g->status) == G_RUNNING)
-			look_at(g, (double)each, ns);
+		if (!g || !is_goroutine(g) || atomic_load(&g->status) != G_RUNNING)
+			continue;
+		wall.ran[wall.nran++] = ~(uintptr_t)g;
+		look_at(g, (double)each, ns);
 	}
+}
+
+static bool is_other(const struct g *g)
+{
+	if (atomic_load_explicit(&g->status, memory_order_relaxed) == G_FREE)
+		return false;
+	for (size_t i = 0; i < wall.nran; i++)
+		if (wall.ran[i] == ~(uintptr_t)g)
+			return false;
+	return true;
+}
+
+/*
+ * To see that a record is of nobody is cheap, to look at a stack is not.  So it goes through
+ * the same records twice, and in the end takes one in each so many of those that live.
+ */
+struct others { size_t n, each, next; double ns; };
+
+static void count_other(struct g *g, double stands_for, void *arg)
+{
+	struct others *o = arg;
+
+	(void)stands_for;
+	o->n += is_other(g);
+}
+
+static void other(struct g *g, double stands_for, void *arg)
+{
+	struct others *o = arg;
+
+	if (!is_other(g) || o->next-- != 0)
+		return;
+	o->next = o->each - 1;
+	look_at(g, stands_for * (double)o->each, o->ns);
+}
+
+static void look_at_others(double ns)
+{
+	struct rand again = wall.rand;
+	struct others o = { .ns = ns };
+
+	stack_some(RECORDS, &wall.rand, count_other, &o);
+	o.each = o.n / STACKS + 1;
+	o.next = rand_below(&wall.rand, (uint32_t)o.each);
+	stack_some(RECORDS, &again, other, &o);
 }
 
 static void task(struct task *t, double stands_for, void *ns)
@@ -153,7 +164,7 @@ static void look(void)
 
 	wall.last = now;
 	look_at_runners(ns);
-	look_at_sleepers(ns);
+	look_at_others(ns);
 	task_some(SLABS, &wall.rand, task, &ns);
 }
 
