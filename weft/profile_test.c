@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pprof_test.h"
+#include "settle_test.h"
 #include "sync.h"
 #include "time.h"
 
@@ -181,6 +182,8 @@ TEST(ProfileWaits, .real = true)
 		weft_waitgroup_go(&wg, wait_here, c);
 		weft_waitgroup_go(&wg, wait_for_lock, &m);
 	}
+	settle(wait_here, WAIT_CHAN_RECV, 5);
+	settle(wait_for_lock, WAIT_MUTEX, 5);
 	weft_sleep(20 * WEFT_MS);	/* what they wait for */
 	weft_mutex_unlock(&m);
 	weft_close(c);
