@@ -92,12 +92,24 @@ struct bubble *test_bubble(weft_t *t, uint64_t seed)
 	return b;
 }
 
+static void wait_for_turns(struct bubble *b)
+{
+	while (bubble_busy(b))
+		weft_yield();		/* contexts that have just expired; what may leak */
+}
+
+/* Its owner is going to look at what was chosen, and to forget whom it wanted to be chosen. */
+void test_bubble_stop(weft_t *t)
+{
+	wait_for_turns(t->bubble);
+	bubble_freeze(t->bubble);
+}
+
 void test_bubble_free(weft_t *t)
 {
 	if (!t->bubble || t->parent)
 		return;
-	while (bubble_busy(t->bubble))
-		weft_yield();		/* contexts that have just expired */
+	wait_for_turns(t->bubble);
 	bubble_finish(t->bubble);
 	free(t->bubble);
 }

@@ -19,6 +19,7 @@ struct outcome {
 	bool		 failed, skipped, stuck, endless, raced;
 	uint64_t	 hash;
 	size_t		 preemptions, strays;
+	uint64_t	 steps;
 	struct choices	 made;		/* the caller's to free */
 	struct buf	 log;		/* the same             */
 	struct buf	 story;		/* the same; if asked   */
@@ -48,6 +49,7 @@ static struct outcome run_once(weft_t *shell, uint64_t seed, const struct choice
 	atomic_store(&shell->seed, seed);
 	test_run_quietly(t);
 	schedule_detach();
+	test_bubble_stop(t);
 	o.failed = atomic_load(&t->failed);
 	o.skipped = atomic_load(&t->skipped);
 	o.stuck = atomic_load(&t->state) == T_STUCK;
@@ -56,19 +58,21 @@ static struct outcome run_once(weft_t *shell, uint64_t seed, const struct choice
 	o.hash = s->hash;
 	o.preemptions = schedule_preemptions(&s->made);
 	o.strays = s->strays;
+	o.steps = s->steps;
 	o.made = s->made;
 	s->made = (struct choices){0};
+	harness_lock();
 	o.log = t->log;
 	t->log = (struct buf){0};
+	harness_unlock();
 	if (telling)
 		story_print(s, &o.story);
 	if (t->gone) {
+		test_bubble_free(t);
 		schedule_finish(s);
 		free(s);
-		test_bubble_free(t);
 		test_free(t);
-	} else
-		s->telling = false;	/* what is left of it may still ask for choices */
+	}
 	return o;
 }
 
@@ -260,7 +264,8 @@ static void report_failure(weft_t *t, uint64_t seed, const struct choices *follo
 	o = run_once(t, seed, &k.best.made, true);
 	log_buf(t, &o.log);
 	if (o.endless)
-		buf_printf(&b, "    livelock: no end after %zu choices\n", o.made.n);
+		buf_printf(&b, "    livelock: no end after %ju steps, %zu choices\n",
+		    (uintmax_t)o.steps, o.made.n);
 	buf_printf(&b, "    %s, %zu pre-emption%s", which, o.preemptions, o.preemptions == 1 ? "" : "s");
 	if (o.preemptions < before)
 		buf_printf(&b, " after shrinking, %zu before", before);

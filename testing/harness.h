@@ -147,6 +147,7 @@ void	explore_replay(weft_t *t, const struct replay *r);
 
 /* bubble.c */
 struct bubble *test_bubble(weft_t *t, uint64_t seed);	/* a new one for a top test */
+void	test_bubble_stop(weft_t *t);		/* when nothing of it can run, and for ever */
 void	test_bubble_free(weft_t *t);
 void	test_refused(weft_t *t);		/* says so, and fails or skips it */
 

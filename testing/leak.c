@@ -27,22 +27,28 @@ struct left {
 	int		 goroutines, moving, kind[TRACK_KINDS];
 };
 
+/* What can still run would run for ever, and is not let. */
+static bool stopped(const weft_t *t)
+{
+	return t->bubble && bubble_frozen(t->bubble);
+}
+
 /*
  * Its own goroutine may be in its last steps, and others may still run to their
  * end.  What sleeps would run again at a time that no verdict should depend on.
  * One look may miss a goroutine that starts another and waits while it is taken;
  * two that agree have not.
  */
-static void settle(struct group *gr)
+static void settle(weft_t *t)
 {
 	struct group_state before = { .runnable = 1 }, now;
 
-	for (;;) {
-		group_look(gr, &now);
+	while (!stopped(t)) {
+		group_look(&t->group, &now);
 		if (!now.runnable && !before.runnable && now.activity == before.activity)
 			return;
 		if (!now.runnable)
-			group_cancel_timers(gr);
+			group_cancel_timers(&t->group);
 		before = now;
 		weft_yield();
 	}
@@ -146,10 +152,10 @@ bool leak_check(weft_t *t)
 		return false;		/* it may go on using its record */
 	}
 	do {			/* one may be on its way into a wait that is over */
-		settle(&t->group);
+		settle(t);
 		left.goroutines = left.moving = 0;
 		g_each(&t->group, count_goroutine, &left);
-	} while (left.moving);
+	} while (left.moving && !stopped(t));
 	take_objects(&left);
 	clean = !left.goroutines && !left.n;
 	if (!clean)

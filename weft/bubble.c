@@ -65,6 +65,23 @@ bool bubble_busy(struct bubble *b)
 	return busy;
 }
 
+void bubble_freeze(struct bubble *b)
+{
+	lock(&b->lock);
+	b->frozen = true;
+	unlock(&b->lock);
+}
+
+bool bubble_frozen(struct bubble *b)
+{
+	bool frozen;
+
+	lock(&b->lock);
+	frozen = b->frozen && !b->busy;
+	unlock(&b->lock);
+	return frozen;
+}
+
 struct candidate bubble_candidate(const struct bubble *b, size_t i)
 {
 	uintptr_t item = b->ready[b->head + i];

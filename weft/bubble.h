@@ -62,6 +62,8 @@ struct bubble {
 
 void	bubble_init(struct bubble *b, uint64_t seed);
 bool	bubble_busy(struct bubble *b);		/* false: nothing of it runs or is about to */
+void	bubble_freeze(struct bubble *b);	/* from now on nobody is chosen any more */
+bool	bubble_frozen(struct bubble *b);	/* and the last one has stopped */
 void	bubble_finish(struct bubble *b);	/* not busy, and nobody will wake any of it */
 struct candidate bubble_candidate(const struct bubble *b, size_t i);
 

@@ -64,6 +64,38 @@ TEST(ExploreEndless, .explore = 2)
 	weft_free(c);
 }
 
+static void yield_on(void)
+{
+	for (;;)
+		weft_yield();
+}
+
+/* What it leaves behind can always run, and does not end. */
+TEST(ExploreLeakRuns, .explore = 3)
+{
+	(void)t;
+	weft_go(yield_on);
+}
+
+static void lock_and_yield(weft_mutex *m)
+{
+	weft_mutex_lock(m);
+	weft_mutex_unlock(m);
+	for (int i = 0; i < 1000; i++)
+		weft_yield();
+}
+
+/* What it may leave behind follows the list that is being tried, and must not outlive it. */
+TEST(ExploreLeaksAllowed, .explore = 200, .leaks = true)
+{
+	static weft_mutex m;
+
+	for (int i = 0; i < 4; i++)
+		weft_go(lock_and_yield, &m);
+	weft_yield();
+	CHECK(weft_choose(10) != 3);
+}
+
 TEST(ExploreNeverSeen, .explore = 10)
 {
 	weft_chan(int) c = weft_make(int, 1);
