@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
+#include "schedule.h"
 
 enum type { F_BOOL, F_TEXT, F_COUNT, F_DURATION, F_VERBOSE, F_SHUFFLE, F_BENCHTIME, F_CPU,
-	F_HELP, F_IGNORE, F_SEED, F_STRATEGY };
+	F_HELP, F_IGNORE, F_SEED, F_STRATEGY, F_DEPTH };
 
 static const struct flag {
 	const char	*name;
@@ -31,7 +31,7 @@ static const struct flag {
 	    "must be how many run at the same time; set WEFT_PROCS=n instead" },
 	{ "cpuprofile", F_TEXT, &harness.opt.cpuprofile, "file",
 	    "write where processor time went, for pprof" },
-	{ "depth", F_COUNT, &harness.opt.depth, "n",
+	{ "depth", F_DEPTH, NULL, "n",
 	    "explore with PCT, for bugs that take n ordered events (2 to 15)" },
 	{ "explore", F_COUNT, &harness.opt.explore, "n",
 	    "run each test under n schedules, in virtual time" },
@@ -73,9 +73,9 @@ static const struct flag {
 	{ "strategy", F_STRATEGY, NULL, "random|pct|chaos|all",
 	    "how to explore (default all)" },
 	{ "stress", F_DURATION, &harness.opt.stress, "d",
-	    "repeat each test for d, with new schedules, until it fails" },
+	    "repeat each explored test for d, with new schedules, until it fails" },
 	{ "timeout", F_DURATION, &harness.opt.timeout, "d",
-	    "stop everything after d; 0: never (default 10m)" },
+	    "stop everything after d, -stress not counted; 0: never (default 10m)" },
 	{ "trace", F_TEXT, &harness.opt.trace, "file",
 	    "at the end, write what ran last, for ui.perfetto.dev" },
 	{ "v", F_VERBOSE, NULL, "", "print the name and the log of every test" },
@@ -284,6 +284,8 @@ static bool set(const struct flag *f, const char *s)
 		return set_seed(s);
 	case F_STRATEGY:
 		return set_strategy(s);
+	case F_DEPTH:
+		return number(s, 2, &harness.opt.depth) && harness.opt.depth <= MOST_DEPTH;
 	case F_BOOL:
 		return set_bool(f->to, s);
 	case F_VERBOSE:

@@ -17,7 +17,7 @@ enum strategy { STRATEGY_ALL, STRATEGY_RANDOM, STRATEGY_PCT, STRATEGY_CHAOS };
  * strategy, depth and the binary logarithm of how many choices are expected (PCT spreads its
  * change points over so many) take the upper 16 bits of a seed, a number the rest.
  */
-enum { SEED_NUMBER_BITS = 48 };
+enum { SEED_NUMBER_BITS = 48, MOST_DEPTH = 15 };
 uint64_t seed_make(enum strategy strategy, int depth, int log2_choices, uint64_t number);
 enum strategy seed_strategy(uint64_t seed);
 
