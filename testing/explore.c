@@ -324,6 +324,8 @@ static uint64_t seed_of(const weft_t *t, int64_t i, size_t most)
 	enum strategy s = harness.opt.strategy;
 	int depth = harness.opt.depth ? (int)harness.opt.depth : t->test->depth;
 
+	if (depth < 0 || depth > MOST_DEPTH)
+		die("%s: .depth is %d, and at most %d", t->name, depth, MOST_DEPTH);
 	if (s == STRATEGY_ALL)
 		s = depth ? STRATEGY_PCT : (enum strategy)(STRATEGY_RANDOM + i % 3);
 	if (!depth)
@@ -362,6 +364,7 @@ void explore(weft_t *t)
 	size_t most = 0;
 	char which[64];
 
+	atomic_fetch_add(&harness.stressed, harness.opt.stress);
 	for (; i < n && clock_now() < until; i++) {
 		uint64_t seed = one ? harness.opt.schedule_seed : seed_of(t, i, most);
 		struct outcome o = run_once(t, seed, NULL, false);
@@ -389,7 +392,7 @@ void explore(weft_t *t)
 		if (one)
 			break;
 	}
-	if (!atomic_load(&t->failed) && i > 1) {
+	if (!atomic_load(&t->failed) && !atomic_load(&t->skipped) && i > 1) {
 		struct buf b = {0};
 
 		check_sometimes(t, i);
@@ -430,11 +433,11 @@ void weft_sometimes_(bool cond, const char *what, const char *file, int line)
 		t = t->shell;
 	harness_lock();
 	for (s = t->sometimes; s; s = s->next)
-		if (s->line == line && strcmp(s->file, file) == 0)
+		if (s->line == line && strcmp(s->file, file) == 0 && strcmp(s->what, what) == 0)
 			break;
 	if (!s) {
 		s = xcalloc(1, sizeof *s);
-		*s = (struct sometimes){ .next = t->sometimes, .what = what, .file = file, .line = line };
+		*s = (struct sometimes){ .next = t->sometimes, .what = xstrdup(what), .file = file, .line = line };
 		t->sometimes = s;
 	}
 	s->seen |= cond;

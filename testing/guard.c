@@ -183,7 +183,7 @@ static int64_t next_deadline(int64_t *limit)
 
 	if (harness.opt.timeout) {
 		*limit = harness.opt.timeout;
-		when = harness.started + *limit;
+		when = harness.started + *limit + atomic_load(&harness.stressed);
 	}
 	pthread_mutex_lock(&harness.lock);
 	list_for_each(e, &harness.running) {

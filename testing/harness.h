@@ -76,7 +76,8 @@ struct weft_t {
 
 struct sometimes {
 	struct sometimes *next;
-	const char	*what, *file;
+	char		*what;
+	const char	*file;
 	int		 line;
 	bool		 seen;
 };
@@ -109,6 +110,7 @@ extern struct harness {
 	const char	*last;		/* the test that the output is about, or NULL */
 	int		 out;		/* where reports go */
 	int64_t		 started;
+	_Atomic int64_t	 stressed;	/* ns that -stress was asked for, for which -timeout waits */
 	_Atomic bool	 failed;
 	_Atomic int	 ran;
 	bool		 finished;	/* the last line is out; exit is expected  */

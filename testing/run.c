@@ -68,6 +68,7 @@ void test_free(weft_t *t)
 	}
 	for (struct sometimes *s = t->sometimes, *next; s; s = next) {
 		next = s->next;
+		free(s->what);
 		free(s);
 	}
 	buf_finish(&t->log);
@@ -108,7 +109,7 @@ static void enter(weft_t *t)
 	t->started = clock_now();
 	harness_lock();
 	if (t->test->timeout && !t->parent && !t->shell)
-		t->deadline = t->started + t->test->timeout;
+		t->deadline = t->started + t->test->timeout + harness.opt.stress;
 	list_push_back(&harness.running, &t->entry);
 	if (t->parent)
 		t->parent->children++;
@@ -195,6 +196,12 @@ static bool stop_early(void)
 	return harness.opt.failfast && atomic_load(&harness.failed);
 }
 
+/* A schedule is to depend on nothing that happened in another one. */
+static bool stop_early_in(const weft_t *top)
+{
+	return top->shell ? harness.opt.failfast && atomic_load(&top->failed) : stop_early();
+}
+
 /* In Go's spelling: blanks become underscores, the second of a name is name#01. */
 char *subtest_name(weft_t *parent, const char *name)
 {
@@ -237,7 +244,7 @@ bool weft_subtest_(weft_t *t, const char *name, weft_entry_ *f,
 	if (atomic_load(&t->state) != T_RUNNING)
 		die("weft_run: %s has ended and cannot have more sub-tests", t->name);
 	full = subtest_name(t, name);
-	if (!test_selected(full) || stop_early()) {
+	if (!test_selected(full) || stop_early_in(t->top)) {
 		free(full);
 		return true;
 	}

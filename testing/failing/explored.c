@@ -134,3 +134,44 @@ TEST(ExploreWantsADescriptor, .bubble = true)
 {
 	CHECK(weft_wait_fd(NULL, 0, 1) >= 0);
 }
+
+static void draws_one(weft_t *t)
+{
+	(void)t;
+	CHECK(weft_choose(3) != 1);
+}
+
+/* -failfast does not keep the second run of the schedule from its sub-tests. */
+TEST(ExploreSubtestFails, .explore = 100)
+{
+	weft_run(t, "sub", draws_one);
+	for (int i = 0; i < 10; i++)
+		weft_yield();		/* the end of the story */
+}
+
+/* In a loop: one for each text. */
+TEST(ExploreNeverSeenByName, .explore = 10)
+{
+	int drawn = weft_choose(2);
+	char text[] = "0 was drawn";
+
+	(void)t;
+	for (int i = 0; i < 3; i++) {
+		text[0] = (char)('0' + i);
+		SOMETIMES(drawn == i, text);
+	}
+}
+
+/* No verdict, so nothing that was never seen either. */
+TEST(ExploreSkips, .explore = 50)
+{
+	SOMETIMES(weft_choose(4) > 4, "never");
+	if (weft_choose(4) == 3)
+		weft_skip("no");
+}
+
+/* -timeout does not count what -stress takes. */
+TEST(ExploreStress, .explore = 1)
+{
+	CHECK_EQ(weft_choose(1), 0);
+}
