@@ -156,6 +156,27 @@ void bubble_ready(struct bubble *b, uintptr_t item)
 		sched_queue(self()->w, first);
 }
 
+/*
+ * A ticker that nobody reads, or a stream that is cut off, fires on and on and changes
+ * nothing.  When every timer there is has done so, and nothing else in between, no time
+ * will change anything.
+ */
+static bool all_in_vain(struct bubble *b, int ran)
+{
+	int64_t next = atomic_load(&b->timers.next);
+
+	if (!ran || ran != b->vain)
+		b->vain_to = 0;
+	else if (!b->vain_to)
+		for (size_t i = 0; i < b->timers.heap.n; i++) {
+			int64_t key = b->timers.heap.at[i].key;
+
+			if (key > b->vain_to && key < INT64_MAX)
+				b->vain_to = key;
+		}
+	return b->vain_to && next > b->vain_to;
+}
+
 /* Nobody is ready.  True: now somebody may be. */
 static bool move(struct bubble *b)
 {
@@ -172,8 +193,8 @@ static bool move(struct bubble *b)
 		return true;
 	if (b->now < next)
 		b->now = next;
-	timer_run(&b->timers, b->now);
-	return true;
+	b->vain = 0;
+	return !all_in_vain(b, timer_run(&b->timers, b->now));
 }
 
 void bubble_pass(struct bubble *b)
@@ -203,6 +224,7 @@ void bubble_pass(struct bubble *b)
 		unlock(&b->lock);	/* the last touch: the owner may free it now */
 		return;
 	}
+	b->vain_to = 0;
 	item = take(b, false);
 	unlock(&b->lock);
 	sched_queue(self()->w, item);

@@ -40,6 +40,8 @@ struct bubble {
 	uintptr_t	  chosen;	/* has the turn once the worker has looked around, or 0 */
 	struct waitq	  settlers;	/* wait until nobody else can run */
 	int		  locked;	/* wait for locks                 */
+	int		  vain;		/* timers that came to nothing, and come again */
+	int64_t		  vain_to;	/* the last of those that did so without a break, or 0 */
 	struct rand	  rand;		/* for what the runtime draws: select, the network */
 	struct net	 *net;		/* memnet.c's, once there is one */
 	bool		  over;		/* its test has ended: the clock stands still */

@@ -80,8 +80,10 @@ static int64_t deliver(struct mem *m, int64_t now)
 
 		if (!m->err && p->when > now)
 			return p->when;
-		if (!m->err && mem_is_cut(m))
+		if (!m->err && mem_is_cut(m)) {
+			m->net->bubble->vain++;
 			return now + RESEND_NS;
+		}
 		list_remove(&p->entry);
 		if (m->err || !arrive(m, p))
 			free(p);

@@ -118,12 +118,12 @@ bool timer_del(struct timer *t)
  */
 enum { BURST = 128 };
 
-bool timer_run(struct timers *in, int64_t now)
+int timer_run(struct timers *in, int64_t now)
 {
 	int ran = 0;
 
 	if (!trylock(&in->lock))
-		return false;		/* somebody is at it */
+		return 0;		/* somebody is at it */
 	while (in->heap.n && in->heap.at[0].key <= now && ran < BURST) {
 		struct timer *t = container_of(in->heap.at[0].node, struct timer, heap);
 		int64_t again;
@@ -145,7 +145,7 @@ bool timer_run(struct timers *in, int64_t now)
 	publish(in);
 	unlock(&in->lock);
 	self()->w->stats.timers += ran;
-	return ran > 0;
+	return ran;
 }
 
 /* ---- a goroutine's own timer: sleep, and select's timeout ---- */
@@ -253,12 +253,15 @@ static int64_t fire_timer(struct timer *t, int64_t now)
 	if (!c->closed && (c->count < c->cap || !waitq_empty(&c->recvq))) {
 		unlock(&c->lock);
 		chan_try_send(c, &now);
-	} else
+	} else {
 		unlock(&c->lock);
+		if (t->in->bubble)
+			t->in->bubble->vain++;
+	}
 	if (!wt->period)
 		return 0;
 	/* the next point of the grid that lies ahead */
-	return t->when + ((now - t->when) / wt->period + 1) * wt->period;
+	return deadline_after(t->when + (now - t->when) / wt->period * wt->period, wt->period);
 }
 
 static weft_timer *timer_new(size_t size, const struct weft_site *site, const void *pc)
@@ -328,6 +331,15 @@ static bool timer_reset(weft_timer *t, int64_t ns)
 	return pending;
 }
 
+/* It would change clocks, and outlive the one that it is on. */
+static void check_home(const weft_timer *t)
+{
+	if (t->t.in->bubble == bubble_current())
+		return;
+	bubble_refuse("a timer from outside", true);
+	die("timer %p is reset outside of the bubble that it was made in", (const void *)t);
+}
+
 weft_timer *weft_timer_new(int64_t ns)
 {
 	weft_timer *t = timer_new(sizeof *t, NULL, CALLER);
@@ -362,6 +374,7 @@ bool weft_timer_stop(weft_timer *t)
 bool weft_timer_reset(weft_timer *t, int64_t ns)
 {
 	STEP("resets a timer");
+	check_home(t);
 	return timer_reset(t, ns);
 }
 
@@ -401,6 +414,7 @@ void weft_ticker_stop(weft_ticker *t)
 void weft_ticker_reset(weft_ticker *t, int64_t ns)
 {
 	check_period("weft_ticker_reset", ns);
+	check_home(&t->t);
 	lock(&t->t.lock);
 	stop(&t->t);
 	t->t.period = ns;

@@ -144,7 +144,7 @@ void	task_notes(void (*f)(void *p, size_t size, void *arg), void *arg);
 /* timer.c */
 void	timer_add(struct timer *t, int64_t when);
 bool	timer_del(struct timer *t);	/* true: it had not fired */
-bool	timer_run(struct timers *in, int64_t now);	/* fires what is due, or much of it */
+int	timer_run(struct timers *in, int64_t now);	/* fires what is due, or much of it; how many */
 int64_t	timer_bucket(int64_t now, int64_t when);
 int64_t	deadline_after(int64_t now, int64_t ns);	/* INT64_MAX if that is too far */
 
