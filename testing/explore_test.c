@@ -138,6 +138,34 @@ TEST(ExploreSpinnersEnd, .explore = 200)
 	yield_until(&flag);
 }
 
+static void yield_often(int n)
+{
+	while (n--)
+		weft_yield();
+}
+
+/* Most of the time chaos is to be as the others are. */
+TEST(ExploreChaosStarvesForAFifth, .explore = 6)
+{
+	const struct schedule *s = t->schedule;
+	uint64_t starved = 0, until = 0, before;
+
+	if (!s || seed_strategy(s->seed) != STRATEGY_CHAOS)
+		return;
+	weft_go(yield_often, 30000);
+	weft_go(yield_often, 30000);
+	for (int i = 0; i < 30000; i++) {
+		before = s->made.n;
+		weft_yield();		/* perhaps for as long as that takes */
+		if (s->starve > until)
+			starved += s->starve - before;
+		until = s->starve;
+	}
+	weft_settle();
+	CHECK(starved > 0);
+	CHECK(starved < s->made.n / 4);
+}
+
 TEST(SeedsNameTheirStrategy)
 {
 	uint64_t seed = seed_make(STRATEGY_PCT, 3, 10, 57);

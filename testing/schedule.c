@@ -167,18 +167,17 @@ static bool is_low(struct schedule *s, int64_t id)
 	return drawn(s, id)->drawn % 100 < (id == 1 ? CHAOS_MAIN : CHAOS_GOROUTINES);
 }
 
-/* Intervals of 1 to 1,024 choices, a fifth of the time at most. */
+/* Intervals of 1 to 1,024 choices, each followed by four times as many without: a fifth at most. */
 static size_t choose_chaos(struct schedule *s, struct bubble *b, size_t n)
 {
 	uint64_t now = s->made.n;
 	size_t high = 0, skip;
 
-	if (now >= s->starve && rand_below(&s->rand, 16) == 0) {
+	if (now >= s->starve_next && rand_below(&s->rand, 16) == 0) {
 		uint64_t length = UINT64_C(1) << rand_below(&s->rand, 11);
 
 		s->starve = now + length;
-		if (rand_below(&s->rand, 5))	/* and then none for longer */
-			s->starve = now + 1;
+		s->starve_next = now + 5 * length;
 	}
 	for (size_t i = 0; i < n; i++)
 		high += !is_low(s, bubble_candidate(b, i).id);

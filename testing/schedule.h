@@ -59,6 +59,7 @@ struct schedule {
 	int64_t		 lowest;	/* priority given so far to one that yields */
 	uint64_t	 change[16];	/* PCT: choices at which to lower the one that leads */
 	uint64_t	 starve;	/* chaos: up to this choice the low ones are not chosen */
+	uint64_t	 starve_next;	/* and again from this one on */
 	struct told	*story;		/* NULL unless telling */
 	size_t		 ntold, room;
 	bool		 telling;
