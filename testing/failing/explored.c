@@ -175,3 +175,11 @@ TEST(ExploreStress, .explore = 1)
 {
 	CHECK_EQ(weft_choose(1), 0);
 }
+
+/* Named once, though a schedule of it runs as well. */
+TEST(ExploreTimeout, .explore = 2)
+{
+	(void)t;
+	for (volatile bool on = true; on; )
+		;
+}
