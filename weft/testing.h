@@ -82,7 +82,8 @@ bool	weft_short(void);		/* -short was given                           */
  * timer, so that waiting takes no time; when there is no timer the test has failed: it
  * is deadlocked.  The clock begins at midnight, 2000-01-01 UTC, and stops with the
  * test's own goroutine.  Goroutines and threads outside must leave the bubble's
- * channels and locks alone.
+ * channels and locks alone; who waits inside for one of them waits, as far as the
+ * bubble knows, for ever.  Timers are reset where they were made.
  */
 void	weft_settle(void);	/* until everyone else in the bubble waits */
 
