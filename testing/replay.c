@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "schedule.h"
 
@@ -100,6 +101,7 @@ static const char *read_line(struct replay *r, int number, char *line)
 bool replay_read(const char *path, struct replay *r, struct buf *error)
 {
 	FILE *f = fopen(path, "re");
+	struct stat st;
 	const char *wrong = NULL;
 	char *line = NULL;
 	size_t room = 0;
@@ -108,6 +110,11 @@ bool replay_read(const char *path, struct replay *r, struct buf *error)
 	*r = (struct replay){0};
 	if (!f) {
 		buf_printf(error, "cannot read %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!fstat(fileno(f), &st) && !S_ISREG(st.st_mode)) {	/* it may have no end */
+		buf_printf(error, "cannot read %s: not a regular file", path);
+		fclose(f);
 		return false;
 	}
 	while (!wrong && getline(&line, &room, f) >= 0)

@@ -147,18 +147,15 @@ static size_t leader(struct schedule *s, struct bubble *b, size_t n)
 
 static size_t choose_pct(struct schedule *s, struct bubble *b, size_t n)
 {
-	size_t best;
+	size_t best = leader(s, b, n);
 
-	/* Who is never done would starve the rest for ever. */
-	if (s->made.n % FAIR == FAIR - 1)
-		return rand_below(&s->rand, (uint32_t)n);
-	best = leader(s, b, n);
 	for (int i = 0; i + 1 < seed_depth(s->seed); i++)
 		if (s->change[i] == s->made.n + 1) {
 			runner(s, bubble_candidate(b, best).id)->priority = -1 - i;
 			best = leader(s, b, n);
 		}
-	return best;
+	/* Who is never done would starve the rest for ever. */
+	return s->made.n % FAIR == FAIR - 1 ? rand_below(&s->rand, (uint32_t)n) : best;
 }
 
 /* The test's own goroutine is low more often. */

@@ -183,3 +183,28 @@ TEST(ExploreTimeout, .explore = 2)
 	for (volatile bool on = true; on; )
 		;
 }
+
+/* Two bugs: only the second needs no pre-emption, and is not what the first becomes. */
+static void two_stages(weft_mutex *m, int *stage)
+{
+	for (int i = 1; i <= 2; i++) {
+		weft_mutex_lock(m);
+		*stage = i;
+		weft_mutex_unlock(m);
+	}
+}
+
+TEST(ExploreTwoBugs, .explore = 100)
+{
+	weft_mutex m = {0};
+	weft_waitgroup wg = {0};
+	int stage = 0, seen;
+
+	weft_waitgroup_go(&wg, two_stages, &m, &stage);
+	weft_mutex_lock(&m);
+	seen = stage;
+	weft_mutex_unlock(&m);
+	weft_waitgroup_wait(&wg);
+	CHECK(seen != 1);
+	CHECK(seen != 0);
+}
