@@ -34,6 +34,7 @@ endif
 ifeq ($(MODE),explore)
 SAN	+= -DWEFT_EXPLORE
 $(patsubst %,$B/weft/%.o,chan select ctx mutex rwmutex sync wait map): CHOICES = -include weft/choices.h
+$B/weft/timer.o: CHOICES = -Dlock_slow=choice_lock_slow
 endif
 ifeq ($(MODE),aarch64)
 CC	= aarch64-linux-gnu-gcc

@@ -17,6 +17,8 @@
 
 void	choice_point(void);
 void	choice_spin(void);		/* in a loop, until another has done something */
+/* A lock whose holder may have been stopped; the scheduler's own are never held so. */
+void	choice_lock_slow(_Atomic unsigned *l);
 
 #undef atomic_load
 #undef atomic_load_explicit
@@ -81,8 +83,8 @@ void	choice_spin(void);		/* in a loop, until another has done something */
 	CHOICE_CAS_(p, want, v, 1, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 #define atomic_thread_fence(o)			(choice_point(), __atomic_thread_fence(o))
 
+#define lock_slow choice_lock_slow
 #include "lock.h"
 #define cpu_pause()				choice_spin()
-#define cpu_pauses(n)				((void)(n), choice_spin())
 
 #endif

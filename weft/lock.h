@@ -24,12 +24,6 @@ static inline void cpu_pause(void)
 #endif
 }
 
-static inline void cpu_pauses(unsigned n)
-{
-	while (n--)
-		cpu_pause();
-}
-
 static inline bool trylock(_Atomic unsigned *l)
 {
 	unsigned free = 0;

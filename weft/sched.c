@@ -269,6 +269,7 @@ void bubble_step(const char *what, const void *pc)
 /* Of choices.h, which redefines what is used here. */
 void	choice_point(void);
 void	choice_spin(void);
+void	choice_lock_slow(_Atomic unsigned *l);
 
 void choice_point(void)
 {
@@ -279,6 +280,12 @@ void choice_spin(void)
 {
 	STEP(SPINS);
 	cpu_pause();
+}
+
+void choice_lock_slow(_Atomic unsigned *l)
+{
+	while (!trylock(l))
+		choice_spin();
 }
 
 static void call(weft_entry_ *f, const intptr_t *a)

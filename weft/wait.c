@@ -1,23 +1,9 @@
 /*
- * wait.c - waiting in a queue until one is woken or a context ends; the runtime's lock
- * when it is contended
+ * wait.c - waiting in a queue until one is woken or a context ends
  */
-#include <sched.h>
-
 #include "chan.h"
 #include "sanitize.h"
 #include "worker.h"
-
-void lock_slow(_Atomic unsigned *l)
-{
-	for (unsigned round = 1;; round++) {
-		cpu_pauses(round < 6 ? 1u << round : 32);
-		if (!atomic_load_explicit(l, memory_order_relaxed) && trylock(l))
-			return;
-		if (round % 64 == 0)
-			sched_yield();	/* the holder may have lost its processor */
-	}
-}
 
 /*
  * Joins done's receivers.  False: it is closed already, and the caller got itself
