@@ -145,7 +145,7 @@ install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/patterns include/pipeline lib/pkgconfig \
 	    bin share/weft share/man/man1 share/man/man3 share/man/man7)
 	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
-	install -m 644 $(wildcard patterns/*.h) $(DESTDIR)$(PREFIX)/include/patterns
+	install -m 644 $(filter-out %_test.h,$(wildcard patterns/*.h)) $(DESTDIR)$(PREFIX)/include/patterns
 	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
 	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
 	tools/hide-symbols $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(notdir $(LIBS)))
