@@ -1,7 +1,4 @@
-/*
- * Cars take four riders, all of one party, or two and two; never three and one.  Who completes a
- * four lets the others out of the queues; when all four sit, it drives.
- */
+/* Cars take four riders, all of one party, or two and two.  Who completes a four drives. */
 #include <stdio.h>
 #include <patterns/barrier.h>
 #include <patterns/semaphore.h>
@@ -14,7 +11,7 @@ static int waiting[2], aboard[2], cars, unfair;
 static weft_semaphore *seats[2];
 static weft_barrier *car;
 
-static void let_out(int party, int n)
+static void let_in(int party, int n)
 {
 	waiting[party] -= n;
 	weft_semaphore_release(seats[party], n);
@@ -27,9 +24,9 @@ static void ride(int party)
 	weft_mutex_lock(&m);
 	waiting[party]++;
 	if (waiting[party] == 4)
-		let_out(party, 4);
+		let_in(party, 4);
 	else if (waiting[party] >= 2 && waiting[!party] >= 2)
-		let_out(party, 2), let_out(!party, 2);
+		let_in(party, 2), let_in(!party, 2);
 	else
 		last = false, weft_mutex_unlock(&m);
 	weft_semaphore_acquire(NULL, seats[party], 1);
