@@ -34,8 +34,7 @@ static void ride(int party)
 	weft_barrier_wait(NULL, car);
 	if (last) {
 		cars++;
-		unfair += aboard[0] % 2 || aboard[0] + aboard[1] != 4;
-		aboard[0] = aboard[1] = 0;
+		unfair += aboard[0] % 2 || aboard[0] + aboard[1] != 4 * cars;
 		weft_mutex_unlock(&m);
 	}
 }
