@@ -28,6 +28,7 @@ TEST(BarrierHoldsUntilAllHaveCome, .bubble = true)
 	weft_go(come, &r, WEFT_SECOND);
 	weft_go(come, &r, 2 * WEFT_SECOND);
 	weft_sleep(3 * WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(weft_barrier_waiting(r.b), 2);
 	CHECK_EQ(r.places, 0);
 	come(&r, 0);
@@ -52,6 +53,7 @@ TEST(BarrierPlacesAreInOrderOfArrival, .bubble = true)
 	for (int i = 0; i < 3; i++)
 		weft_go(come_at, b, (3 - i) * WEFT_SECOND, &place[i]);
 	weft_sleep(4 * WEFT_SECOND);
+	weft_settle();
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(place[i], i);
 	weft_barrier_free(b);
@@ -224,6 +226,7 @@ TEST(BarrierCompleteRoundCannotBeBroken, .bubble = true)
 	CHECK(weft_barrier_broken(b));
 	CHECK_EQ(first, 9);
 	weft_sleep(WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(first, 1);
 	CHECK_EQ(last, 0);
 	weft_ctx_free(ctx);

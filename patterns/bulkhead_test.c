@@ -51,6 +51,7 @@ TEST(BulkheadFullQueueAndLateAreDifferentErrors, .bubble = true)
 	CHECK_EQ(weft_bulkhead_enter(NULL, b), -EBUSY);
 	CHECK_EQ(weft_now(), start);
 	weft_sleep(2 * WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(late.err, -ETIME);
 	CHECK_EQ(late.at - start, WEFT_SECOND);
 	CHECK_EQ(weft_bulkhead_stats(b).waiting, 0);

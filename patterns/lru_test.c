@@ -279,6 +279,7 @@ TEST(LruLoadsOnceForAll, .bubble = true)
 	weft_go(ask, NULL, c, &got[1]);
 	weft_go(ask, NULL, c, &got[2]);
 	weft_sleep(2 * WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(got[0].err, -ETIMEDOUT);
 	ask(NULL, c, &got[3]);
 	for (int i = 1; i < 4; i++) {
@@ -338,6 +339,7 @@ TEST(LruRemoveWhileLoading, .bubble = true)
 	weft_settle();
 	CHECK(!weft_lru_remove(c, "key", 3));
 	weft_sleep(WEFT_SECOND / 2);
+	weft_settle();
 	ask(NULL, c, &got[1]);		/* does not join the load of what was removed */
 	CHECK_EQ(got[0].n, 1);
 	CHECK_EQ(got[1].n, 2);
@@ -357,6 +359,7 @@ TEST(LruPutWhileLoadingWins, .bubble = true)
 	put(c, "other", 8);
 	put(c, "key", 7);
 	weft_sleep(2 * WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(got.n, 1);
 	CHECK_EQ(get(c, "key"), 7);
 	weft_lru_purge(c);
@@ -391,8 +394,8 @@ TEST(LruEveryValueIsDroppedOnce, .explore = 1000)
 	weft_go(cancel, ctx);
 	weft_go(put_key, c);
 	ask(ctx, c, &got[2]);
-	weft_settle();
 	weft_sleep(WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(got[1].err, 0);
 	for (int i = 0; i < 3; i++)
 		CHECK(got[i].err == -ECANCELED || got[i].n == 100 ||

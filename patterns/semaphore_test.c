@@ -218,7 +218,7 @@ static void come_and_go(struct crowd *c, int seed)
 		if (weft_semaphore_acquire(ctx, c->s, n)) {
 			c->gave_up++;
 		} else {
-			now = c->held += n;
+			now = atomic_fetch_add(&c->held, n) + n;
 			CHECK(now <= 4);
 			c->got++;
 			if (i % 4 == 0)

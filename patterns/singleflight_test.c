@@ -116,6 +116,7 @@ TEST(SingleflightAllGetTheError, .bubble = true)
 	weft_go(ask, ctx, g, &l, &got[0]);
 	weft_go(ask, NULL, g, &l, &got[1]);
 	weft_sleep(2 * WEFT_SECOND);
+	weft_settle();
 	for (int i = 0; i < 2; i++) {
 		CHECK_EQ(got[i].err, -EIO);
 		CHECK_EQ(got[i].v, NULL);
@@ -137,9 +138,11 @@ TEST(SingleflightOneLeavesTheOthersStay, .bubble = true)
 	weft_settle();
 	weft_go(ask, ctx, g, &l, &got[1]);
 	weft_sleep(2 * WEFT_MS);
+	weft_settle();
 	CHECK_EQ(got[0].err, -ETIMEDOUT);
 	CHECK_EQ(got[1].err, 9);
 	weft_sleep(WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(got[1].err, 0);
 	CHECK(!got[1].shared);
 	CHECK_EQ(l.calls, 1);
@@ -185,12 +188,15 @@ TEST(SingleflightForgetCannotDeleteANewerCall, .bubble = true)
 
 	weft_go(ask, NULL, g, &l, &got[0]);
 	weft_sleep(WEFT_SECOND);
+	weft_settle();
 	weft_singleflight_forget(g, "key", 3);
 	weft_go(ask, NULL, g, &l, &got[1]);	/* from 1 to 3 */
 	weft_sleep(WEFT_SECOND + WEFT_MS);
+	weft_settle();
 	CHECK_EQ(got[0].v->number, 1);		/* the forgotten one has ended ... */
 	weft_go(ask, NULL, g, &l, &got[2]);
 	weft_sleep(WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(l.calls, 2);			/* ... and the new one could be joined after */
 	CHECK_EQ(got[1].v, got[2].v);
 	CHECK(got[1].shared);
@@ -222,6 +228,7 @@ TEST(SingleflightEachHasAnAnswerOrHasLeft, .explore = 1000)
 	weft_go(ask, ctx, g, &l, &got[1]);
 	ask(other, g, &l, &got[2]);
 	weft_sleep(WEFT_SECOND);
+	weft_settle();
 	CHECK_EQ(got[2].err, 0);
 	for (int i = 0; i < 3; i++) {
 		CHECK(got[i].err == 0 || (i < 2 && got[i].err == -ECANCELED));
