@@ -24,15 +24,16 @@
 #include "singleflight.h"
 
 struct entry {
-	weft_lru_item	 item;		/* first: what users have is its address */
-	struct list	 use, age;
-	struct entry	*next;		/* in its bucket */
+	struct list	 age;
+	int64_t		 cost, expires;
 	struct shard	*s;
+	weft_lru_item	 item;		/* from here on: what a hit touches, side by side */
+	struct list	 use;
+	struct entry	*next;		/* in its bucket */
+	uint64_t	 hash;
+	size_t		 len;
 	_Atomic int	 refs;
 	int		 why;
-	uint64_t	 hash;
-	int64_t		 cost, expires;
-	size_t		 len;
 	char		 key[];
 };
 
@@ -69,9 +70,9 @@ static void *hold(void *e)
 	return e;
 }
 
-static void let_go(void *item)
+static void let_go(void *entry)
 {
-	struct entry *e = item;
+	struct entry *e = entry;
 	struct shard *s = e->s;
 
 	if (atomic_fetch_sub(&e->refs, 1) != 1)
@@ -233,7 +234,7 @@ weft_lru_item *weft_lru_get(weft_lru *c, const void *key, size_t len)
 void weft_lru_release(weft_lru_item *item)
 {
 	if (item)
-		let_go(item);
+		let_go(container_of(item, struct entry, item));
 }
 
 void weft_lru_put(weft_lru *c, const void *key, size_t len, void *value, int64_t cost)

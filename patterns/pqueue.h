@@ -21,12 +21,12 @@ typedef struct weft_pqueue weft_pqueue;
 typedef struct weft_pqueue_item { uint64_t id; size_t at; } weft_pqueue_item;
 
 weft_pqueue *weft_pqueue_new(void);
-void	weft_pqueue_free(weft_pqueue *q);	/* NULL: nothing; nobody may wait; drops the values */
+void	weft_pqueue_free(weft_pqueue *q);	/* NULL: nothing; nobody may wait */
 
 /* Onto a closed queue stops the program.  Never waits; nor do the next two. */
 weft_pqueue_item weft_pqueue_push(weft_pqueue *q, void *value, int64_t priority);
 
-/* Another priority, behind those that have it; the same one changes nothing.  false: it has left. */
+/* A new priority, behind those that have it; the same changes nothing.  false: it has left. */
 bool	weft_pqueue_update(weft_pqueue *q, weft_pqueue_item i, int64_t priority);
 
 /* Takes it out; the value is put into *value, which may be NULL.  false: it has left. */
