@@ -335,6 +335,7 @@ TEST(BreakerReportsAreAChain, .explore = 200)
 	weft_breaker *b = l.b = weft_breaker_new((weft_breaker_options){ .consecutive = 2,
 	    .open_for = 1, .on_change = note, .arg = &l });
 	weft_waitgroup wg = {0};
+	int last;
 
 	weft_waitgroup_go(&wg, caller, b, -EIO, 5);
 	weft_waitgroup_go(&wg, caller, b, -EIO, 5);
@@ -342,8 +343,8 @@ TEST(BreakerReportsAreAChain, .explore = 200)
 	weft_waitgroup_wait(&wg);
 	for (size_t i = 0; i < l.len; i += 2)
 		CHECK_EQ(l.text[i], i ? l.text[i - 1] : 'c');
-	if (l.len)
-		CHECK_EQ(l.text[l.len - 1], "coh"[is(b)]);
+	last = is(b);			/* it may be half-open only now */
+	CHECK(!l.len || l.text[l.len - 1] == "coh"[last]);
 	SOMETIMES(strstr(l.text, "hc"), "it closed again");
 	SOMETIMES(strstr(l.text, "ho"), "it opened again");
 	weft_breaker_free(b);
@@ -443,7 +444,7 @@ TEST(BreakerStress)
 	weft_waitgroup_wait(&wg);
 	CHECK_EQ(all.ok + all.failed + all.open + all.busy, 40000);
 	CHECK_EQ(all.ok + all.failed, all.called);
-	CHECK(all.changes >= 2);
+	CHECK(all.changes >= 1);	/* where the clock stands, it stays open */
 	weft_breaker_free(all.b);
 }
 
