@@ -43,13 +43,13 @@ need	= aarch64
 LDFLAGS	+= -static -Wl,--allow-multiple-definition
 endif
 
-LAYERS	= base weft heap testing patterns pipeline
+LAYERS	= base weft heap testing patterns pipeline workerpool
 src	= $(filter-out %_test.c %/main.c,$(wildcard $1/*.c)) $(wildcard $1/*_$(ARCH).S)
 tests	= $(wildcard $1/*_test.c)
 obj	= $(patsubst %,$B/%.o,$(basename $1))
 
 RT	= $B/libweft-testing.a $B/libweft.a
-LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns pipeline)
+LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns pipeline workerpool)
 PROGRAMS = $B/weft-pipeline
 TESTS	= $(foreach d,$(LAYERS),$(if $(call tests,$d),$B/$d.test))
 compiles = $(foreach f,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c),\
@@ -102,6 +102,7 @@ $B/libweft-heap.a: $(call obj,$(call src,heap))
 $B/libweft-testing.a: $(call obj,$(call src,testing) $(call src,heap))
 $B/libweft-patterns.a: $(call obj,$(call src,patterns))
 $B/libweft-pipeline.a: $(call obj,$(call src,pipeline))
+$B/libweft-workerpool.a: $(call obj,$(call src,workerpool))
 $(LIBS):
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -109,7 +110,7 @@ $(LIBS):
 # the harness's main is found in one library and called from another
 LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS)
 .SECONDEXPANSION:
-$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$B/libweft-patterns.a $B/libweft-pipeline.a) $(RT)
+$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$(filter-out $(RT),$(LIBS))) $(RT)
 	$(LINK)
 $B/bench.test: $(call obj,$(wildcard bench/*.c)) $(RT)
 	$(LINK)
@@ -117,13 +118,14 @@ $B/failing.test: $(call obj,$(wildcard testing/failing/*.c)) $(RT)
 	$(LINK)
 $B/kernels.test: $(call obj,$(wildcard testing/kernels/*.c)) $(RT)
 	$(LINK)
-$B/patterns_bench.test: $(call obj,$(wildcard bench/patterns/*.c)) $B/libweft-patterns.a $(RT)
+$B/patterns_bench.test: $(call obj,$(wildcard bench/patterns/*.c)) $B/libweft-patterns.a \
+    $B/libweft-workerpool.a $(RT)
 	$(LINK)
 $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
 $B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft.a
 	$(LINK)
-$B/examples/%: $B/examples/%.o $B/libweft-patterns.a $(RT)
+$B/examples/%: $B/examples/%.o $B/libweft-patterns.a $B/libweft-workerpool.a $(RT)
 	$(LINK)
 
 $B/base/%.o $B/weft/%.o: EXTRA = -fvisibility=hidden $(RT_SAN)
@@ -142,17 +144,18 @@ $B/%.o: %.S
 
 HEADERS	= weft.h weft_impl.h short.h sync.h sync_impl.h time.h net.h debug.h profile.h testing.h
 install: all
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/patterns include/pipeline lib/pkgconfig \
-	    bin share/weft share/man/man1 share/man/man3 share/man/man7)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/patterns include/pipeline \
+	    include/workerpool lib/pkgconfig bin share/weft share/man/man1 share/man/man3 share/man/man7)
 	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
 	install -m 644 $(filter-out %_test.h,$(wildcard patterns/*.h)) $(DESTDIR)$(PREFIX)/include/patterns
 	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
+	install -m 644 workerpool/pool.h $(DESTDIR)$(PREFIX)/include/workerpool
 	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
 	tools/hide-symbols $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(notdir $(LIBS)))
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 weft/weft-gdb.py $(DESTDIR)$(PREFIX)/share/weft
 	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
-	$(call install_pc,weft weft-heap weft-testing weft-patterns weft-pipeline)
+	$(call install_pc,weft weft-heap weft-testing weft-patterns weft-pipeline weft-workerpool)
 # make install-race: the libraries for programs under ThreadSanitizer, built by clang
 install-race:
 	@tools/setup race

@@ -84,7 +84,7 @@ void	*weft_connpool_hijack(weft_connpool_lease *l);
  * From now on nothing is given out, and who waits gets -ESHUTDOWN.  Destroys what is idle,
  * and waits until what is out has come back and all callbacks have returned: 0, or
  * -ECANCELED or -ETIMEDOUT, and then it can be called again.  free does the same, waits for
- * good, and frees.
+ * good, and frees.  Neither may be called by a callback.
  */
 int	weft_connpool_close(weft_ctx *ctx, weft_connpool *p);
 void	weft_connpool_free(weft_connpool *p);	/* NULL: nothing */
