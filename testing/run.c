@@ -166,19 +166,20 @@ void test_run_quietly(weft_t *t)
 /* Runs it to its verdict; true: it did not fail.  t is not ours afterwards. */
 static bool test_run(weft_t *t)
 {
+	bool replays = !t->parent && replay.test;
+	bool explores = !t->parent && !replays && explore_count(t->test);
 	bool clean = true, failed;
 
 	atomic_fetch_add(&harness.ran, 1);
-	enter(t);
-	if (!t->parent && replay.test)
+	if (t->test->bubble && !t->parent && !replays && !explores)
+		t->bubble = test_bubble(t, rand_entropy());
+	enter(t);			/* and then others look at it */
+	if (replays)
 		explore_replay(t, &replay);
-	else if (!t->parent && explore_count(t->test))
+	else if (explores)
 		explore(t);
-	else {
-		if (t->test->bubble && !t->parent)
-			t->bubble = test_bubble(t, rand_entropy());
+	else
 		clean = execute(t);
-	}
 	failed = atomic_load(&t->failed);
 	if (failed) {
 		if (!t->parent)
