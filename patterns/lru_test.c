@@ -18,6 +18,7 @@ struct diary {
 	int	err;
 	weft_lru *c;
 	bool	meddle;			/* use the cache in the callback */
+	bool	stubborn;		/* load although nobody waits for it */
 };
 static _Atomic int drops;
 
@@ -47,6 +48,8 @@ static int load(weft_ctx *ctx, const void *key, size_t len, void *arg, void **va
 	int n = ++d->loads, err = weft_sleep_ctx(ctx, d->takes);
 
 	(void)key, (void)len;
+	if (err && d->stubborn)
+		err = weft_sleep_ctx(NULL, 2 * d->takes);
 	if (err || d->err)
 		return err ? err : d->err;
 	*value = (void *)(intptr_t)n;
@@ -296,6 +299,27 @@ TEST(LruLoadsOnceForAll, .bubble = true)
 	CHECK_EQ(drops, 1);
 }
 
+TEST(LruLoadsOnceInAnyOrder, .explore = 500)
+{
+	struct diary d = { .takes = 0 };
+	weft_lru *c = begin(&d, (struct weft_lru_options){ .max = 5 });
+	struct got got[2] = { { 9, 0 }, { 9, 0 } };
+	struct weft_lru_stats s;
+
+	weft_go(ask, NULL, c, &got[0]);
+	ask(NULL, c, &got[1]);
+	weft_settle();
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(got[i].err, 0);
+		CHECK_EQ(got[i].n, 1);
+	}
+	s = weft_lru_stats(c);
+	CHECK_EQ(s.loads, 1);
+	SOMETIMES(s.misses == 1, "came when it was there");
+	SOMETIMES(s.misses == 2, "came before");
+	weft_lru_free(c);
+}
+
 TEST(LruKeepsNoErrors)
 {
 	struct diary d = { .err = -EIO };
@@ -369,6 +393,27 @@ TEST(LruPutWhileLoadingWins, .bubble = true)
 	CHECK_EQ(drops, 3);
 	weft_lru_free(c);
 	CHECK_EQ(drops, 4);
+}
+
+TEST(LruLoadThatAllHaveLeftDoesNotReplaceANewerOne, .bubble = true)
+{
+	struct diary d = { .takes = WEFT_SECOND, .stubborn = true };
+	weft_lru *c = begin(&d, (struct weft_lru_options){ .max = 5 });
+	weft_ctx *ctx = weft_with_timeout(NULL, WEFT_MS);
+	struct got got[2] = { { 9, 0 }, { 9, 0 } };
+
+	ask(ctx, c, &got[0]);
+	CHECK_EQ(got[0].err, -ETIMEDOUT);
+	ask(NULL, c, &got[1]);
+	CHECK_EQ(got[1].n, 2);
+	weft_sleep(3 * WEFT_SECOND);
+	weft_settle();
+	CHECK_EQ(weft_lru_stats(c).loads, 2);
+	CHECK_EQ(weft_lru_stats(c).len, 1);
+	CHECK_EQ(get(c, "key"), 2);
+	CHECK_EQ(drops, 1);
+	weft_ctx_free(ctx);
+	weft_lru_free(c);
 }
 
 static void cancel(weft_ctx *ctx)
