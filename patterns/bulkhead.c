@@ -73,29 +73,36 @@ static int withdraw(weft_bulkhead *b, struct waiter *w, int err)
 	return err;
 }
 
-int weft_bulkhead_enter(weft_ctx *ctx, weft_bulkhead *b)
+/* With the lock, which it lets go of. */
+static __attribute__((noinline)) int queue_up(weft_ctx *ctx, weft_bulkhead *b)
 {
 	struct waiter w = { .granted = false };
 	int err;
 
-	weft_mutex_lock(&b->m);
-	if (b->stats.inside < b->o.max_concurrent) {
-		b->stats.inside++;
-		b->stats.entered++;
-		weft_mutex_unlock(&b->m);
-		return 0;
-	}
-	if (b->stats.waiting == b->o.max_queue) {
-		b->stats.full++;
-		weft_mutex_unlock(&b->m);
-		return -EBUSY;
-	}
 	b->stats.waiting++;
 	weft_waitgroup_add(&w.woken, 1);
 	list_push_back(&b->waiters, &w.in);
 	weft_mutex_unlock(&b->m);
 	err = wait(ctx, b, &w);
 	return err ? withdraw(b, &w, err) : 0;
+}
+
+int weft_bulkhead_enter(weft_ctx *ctx, weft_bulkhead *b)
+{
+	int err = 0;
+
+	weft_mutex_lock(&b->m);
+	if (likely(b->stats.inside < b->o.max_concurrent)) {
+		b->stats.inside++;
+		b->stats.entered++;
+	} else if (b->stats.waiting < b->o.max_queue) {
+		return queue_up(ctx, b);
+	} else {
+		b->stats.full++;
+		err = -EBUSY;
+	}
+	weft_mutex_unlock(&b->m);
+	return err;
 }
 
 void weft_bulkhead_leave(weft_bulkhead *b)

@@ -47,7 +47,7 @@ void weft_semaphore_free(weft_semaphore *s)
 	free(s);
 }
 
-static void check(const char *f, int64_t n)
+static inline void check(const char *f, int64_t n)
 {
 	if (unlikely(n < 0))
 		die("weft_semaphore_%s: %lld permits", f, (long long)n);
@@ -96,27 +96,32 @@ static int withdraw(weft_semaphore *s, struct waiter *w, int err)
 	return err;
 }
 
-int weft_semaphore_acquire(weft_ctx *ctx, weft_semaphore *s, int64_t n)
+/* With the lock, which it lets go of. */
+static __attribute__((noinline)) int queue_up(weft_ctx *ctx, weft_semaphore *s, int64_t n)
 {
 	struct waiter w = { .n = n };
 	int err;
 
-	check("acquire", n);
-	weft_mutex_lock(&s->m);
-	if (take(s, n)) {
-		weft_mutex_unlock(&s->m);
-		return 0;
-	}
-	if (n > s->size) {
-		weft_mutex_unlock(&s->m);
-		weft_recv(weft_done(ctx), NULL);
-		return weft_err(ctx);
-	}
 	weft_waitgroup_add(&w.woken, 1);
 	list_push_back(&s->waiters, &w.in);
 	weft_mutex_unlock(&s->m);
 	err = weft_waitgroup_wait_ctx(ctx, &w.woken);
 	return err ? withdraw(s, &w, err) : 0;
+}
+
+int weft_semaphore_acquire(weft_ctx *ctx, weft_semaphore *s, int64_t n)
+{
+	check("acquire", n);
+	weft_mutex_lock(&s->m);
+	if (likely(take(s, n))) {
+		weft_mutex_unlock(&s->m);
+		return 0;
+	}
+	if (n <= s->size)
+		return queue_up(ctx, s, n);
+	weft_mutex_unlock(&s->m);
+	weft_recv(weft_done(ctx), NULL);
+	return weft_err(ctx);
 }
 
 bool weft_semaphore_try_acquire(weft_semaphore *s, int64_t n)
