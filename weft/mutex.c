@@ -194,6 +194,8 @@ void weft_mutex_unlock(weft_mutex *m)
 
 	STEP("unlocks");
 	san_release(m);
+	/* who has it next notes himself only once he runs: until then it is nobody, not us */
+	m->holder = 0;
 	if (unlikely(!atomic_compare_exchange_strong_explicit(STATE(m), &s, 0,
 	    memory_order_release, memory_order_relaxed)))
 		unlock_slow_path(m);
@@ -202,5 +204,5 @@ void weft_mutex_unlock(weft_mutex *m)
 __attribute__((no_sanitize("address", "thread")))
 uintptr_t mutex_holder(const weft_mutex *m)
 {
-	return m->state & LOCKED ? ~m->holder : 0;
+	return m->state & LOCKED && m->holder ? ~m->holder : 0;
 }

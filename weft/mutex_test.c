@@ -6,6 +6,7 @@
 #include "settle_test.h"
 #include "sync.h"
 #include "testing.h"
+#include "worker.h"
 
 /* ---- mutex ---- */
 
@@ -44,6 +45,28 @@ TEST(TrylockNeverWaits, .parallel = true)
 	weft_mutex_lock(&m);
 	CHECK(!weft_mutex_trylock(&m));
 	weft_mutex_unlock(&m);
+}
+
+static void lock_and_unlock(weft_mutex *m)
+{
+	weft_mutex_lock(m);
+	weft_mutex_unlock(m);
+}
+
+/* Else weft_deadlocks takes the giver, who may wait for another lock now, for the holder. */
+TEST(MutexHandedOverHasNoOldHolder, .bubble = true)
+{
+	weft_mutex m = {0};
+
+	weft_mutex_lock(&m);
+	weft_go(lock_and_unlock, &m);
+	weft_settle();
+	weft_mutex_unlock(&m);
+	weft_mutex_lock(&m);		/* before it could run */
+	weft_settle();
+	weft_mutex_unlock(&m);		/* now it is its, though it has not run */
+	CHECK(stack_owner(mutex_holder(&m)) != self());
+	weft_settle();
 }
 
 static void unlock_it(weft_mutex *m)

@@ -304,7 +304,7 @@ static inline struct bubble *bubble_current(void)
  * that is; stack_owner() tells.  Its bits are inverted: weft_leaks is not to think that
  * who has the lock has the goroutine.
  */
-uintptr_t mutex_holder(const weft_mutex *m);	/* 0: it is free */
+uintptr_t mutex_holder(const weft_mutex *m);	/* 0: nobody, or who has not noted himself yet */
 _Static_assert(sizeof(struct g) <= RECORD, "a goroutine's record outgrew its place");
 _Static_assert(offsetof(struct g, timer) == 64, "a goroutine's hot line");
 
