@@ -282,6 +282,36 @@ static void *block_signals(void *arg)
 	return NULL;
 }
 
+/* Pages that cannot be read, in the middle of some that can. */
+static char *riddled(int prot, int flags, int fd)
+{
+	enum { PAGES = 16, PAGE = 4096, GUARD = 102 /* MADV_GUARD_INSTALL */ };
+	char *p = mmap(NULL, PAGES * PAGE, prot, flags, fd, 0);
+
+	for (int i = 0; i < PAGES && fd < 0; i += 2) {
+		p[i * PAGE] = 1;
+		madvise(p + (i + 1) * PAGE, PAGE, GUARD);	/* an old kernel has none */
+	}
+	return p;
+}
+
+CHILD(LeaksGuards)
+{
+	int fd = memfd_create("short", 0);
+	char *p, *file;
+
+	p = riddled(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	ftruncate(fd, 4096);
+	file = riddled(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	*(void *volatile *)(p + 8192) = (void *)weft_make(int, 0);
+	*(void *volatile *)file = (void *)weft_make(int, 0);
+	weft_go(receive, *(weft_chan(int) *)(p + 8192));
+	weft_go(receive, *(weft_chan(int) *)file);
+	settle(receive, WAIT_CHAN_RECV, 2);
+	wipe();
+	return found(0, 0);
+}
+
 CHILD(LeaksBusy)
 {
 	weft_chan(int) ready = weft_make(int, 0);
@@ -321,6 +351,7 @@ TEST(LeaksHasNoFalseAlarm)
 	need_plain_build();
 	check_child("LeaksNone");
 	check_child("LeaksNoneWhileBusy");
+	check_child("LeaksGuards");
 }
 
 TEST(LeaksNamesTheGoroutine)

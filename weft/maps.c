@@ -6,12 +6,18 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "weft.h"			/* errno of the thread that this is now */
 
 enum { PAGE = 4096, BATCH = 512 };
-#define IN_MEMORY ((uint64_t)3 << 62)	/* of a word in pagemap: present, or swapped out */
+/* Of a word in pagemap. */
+#define PRESENT	((uint64_t)1 << 63)
+#define SWAPPED	((uint64_t)1 << 62)
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 
 /* "55d0-55d8 rw-p 00000000 00:00 0     [heap]" */
 static struct mapping parse(char *line)
@@ -59,6 +65,22 @@ int maps_each(int (*f)(const struct mapping *m, void *arg), void *arg)
 	return err;
 }
 
+/*
+ * Whether a page can be read.  The kernel takes guards (MADV_GUARD_INSTALL, which the C
+ * library uses for stacks) and pages that the hardware has lost for swapped out, too; and
+ * what lies beyond a file's end cannot be read either.  Kernels before 5.14 know neither
+ * guards nor this advice.
+ */
+static bool is_there(uintptr_t addr, const uint64_t *word)
+{
+	if (word && *word & PRESENT)
+		return true;
+	if (word && !(*word & SWAPPED))
+		return false;
+	return !madvise((void *)(addr & -(uintptr_t)PAGE), PAGE, MADV_POPULATE_READ) ||
+	    (errno != EFAULT && errno != EHWPOISON);
+}
+
 void maps_present(uintptr_t lo, uintptr_t hi, void (*f)(uintptr_t lo, uintptr_t hi, void *arg),
     void *arg)
 {
@@ -73,12 +95,11 @@ void maps_present(uintptr_t lo, uintptr_t hi, void (*f)(uintptr_t lo, uintptr_t 
 		got = pread(fd, word, pages * sizeof *word, (off_t)(lo / PAGE * sizeof *word));
 		for (size_t i = 0; i < pages; i++) {
 			uintptr_t next = (lo / PAGE + 1) * PAGE;
+			bool known = got >= (ssize_t)((i + 1) * sizeof *word);
 
 			if (next > hi)
 				next = hi;
-			/* when in doubt it is there: that costs time only */
-			if ((size_t)(got < 0 ? 0 : got) <= i * sizeof *word ||
-			    word[i] & IN_MEMORY)
+			if (is_there(lo, known ? &word[i] : NULL))
 				f(lo, next, arg);
 			lo = next;
 		}
