@@ -315,6 +315,24 @@ static void mark_other(struct g *g, void *arg)
 }
 
 /*
+ * Neither on a goroutine's stack nor on the worker's: in a handler of the program's, on the
+ * thread's other stack, or on one that the program made itself.  What it left is not known
+ * so well, and all of it counts.
+ */
+static bool is_elsewhere(const struct worker *w, uintptr_t sp)
+{
+	return !stack_owner(sp) && sp - w->stack_lo >= w->stack_hi - w->stack_lo;
+}
+
+static void mark_elsewhere(struct look *l, struct worker *w)
+{
+	struct g *g = atomic_load(&w->running);
+
+	if (is_goroutine(g))
+		mark_goroutine(l, g, (uintptr_t)g->stack_lo, true);
+}
+
+/*
  * A thread that stopped, or the caller's: t is NULL then.  Below sp its stack holds what is
  * over.  Of a worker's we know where it ends, and leave that out, and read the rest apart:
  * its notes name everybody.
@@ -323,13 +341,16 @@ static void mark_thread(struct look *l, uintptr_t sp, pid_t tid, const struct st
 {
 	struct g *g = stack_owner(sp);
 	struct worker *w = worker_of(tid);
-	uintptr_t own = g && w ? (uintptr_t)w->sched.sp : sp;
 
+	if (w && is_elsewhere(w, sp)) {
+		mark_elsewhere(l, w);
+		return;
+	}
 	if (g)
 		mark_goroutine(l, g, sp - RED_ZONE, true);
 	if (w) {
 		ours(l, (const void *)w->stack_lo, w->stack_hi - w->stack_lo);
-		PUSH(l, &l->stacks, own, w->stack_hi, !l->firing);
+		PUSH(l, &l->stacks, g ? (uintptr_t)w->sched.sp : sp, w->stack_hi, !l->firing);
 	}
 	if (t && t->alt) {
 		ours(l, (const void *)t->alt, (w && !g ? t->alt_end : t->frame) - t->alt);

@@ -312,6 +312,51 @@ CHILD(LeaksGuards)
 	return found(0, 0);
 }
 
+/* A goroutine whose thread is in a handler of the program's, on its other stack. */
+static _Atomic int handler_is;
+enum { HANDLER_RUNS = 1, HANDLER_ENDS };
+
+static void spin_in_handler(int sig)
+{
+	(void)sig;
+	handler_is = HANDLER_RUNS;
+	while (handler_is != HANDLER_ENDS)
+		;
+}
+
+/* The other stack lies far from what else there is. */
+static void keep_and_raise(weft_chan(int) c)
+{
+	stack_t ss = { .ss_size = 1 << 20 }, old;
+
+	ss.ss_sp = mmap(NULL, 64 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(ss.ss_sp, ss.ss_size, PROT_READ | PROT_WRITE);
+	sigaltstack(&ss, &old);
+	raise(SIGUSR1);
+	sigaltstack(&old, NULL);
+	weft_close(c);
+}
+
+CHILD(LeaksInHandler)
+{
+	struct sigaction sa = { .sa_handler = spin_in_handler, .sa_flags = SA_ONSTACK };
+	weft_chan(int) c = weft_make(int, 0);
+
+	sigaction(SIGUSR1, &sa, NULL);
+	weft_go(receive, c);
+	weft_go(keep_and_raise, c);
+	c = NULL;
+	while (!handler_is)
+		weft_yield();
+	settle(receive, WAIT_CHAN_RECV, 1);
+	wipe();
+	for (int i = 0; i < 20; i++)
+		if (found(0, 0))
+			return 1;
+	handler_is = HANDLER_ENDS;
+	return 0;
+}
+
 CHILD(LeaksBusy)
 {
 	weft_chan(int) ready = weft_make(int, 0);
@@ -352,6 +397,7 @@ TEST(LeaksHasNoFalseAlarm)
 	check_child("LeaksNone");
 	check_child("LeaksNoneWhileBusy");
 	check_child("LeaksGuards");
+	check_child("LeaksInHandler");
 }
 
 TEST(LeaksNamesTheGoroutine)
