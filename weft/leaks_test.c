@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "child_test.h"
 #include "debug.h"
@@ -376,11 +377,29 @@ static void need_plain_build(void)
 	weft_skip("a sanitizer's memory is not the program's");
 }
 
+static void end_thread(int sig)
+{
+	(void)sig;
+	syscall(SYS_exit, 0);
+}
+
+/* It stays in the list of threads, and takes signals without an answer. */
+CHILD(LeaksFirstThreadEnded)
+{
+	signal(SIGUSR1, end_thread);
+	syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1);
+	forget();
+	settle(receive, WAIT_CHAN_RECV, MANY);
+	wipe();
+	_exit(found(MANY / 2, MANY));
+}
+
 TEST(LeaksFindsWhatNobodyKnows)
 {
 	need_plain_build();
 	CHECK_EQ(child_run("LeaksForgotten")->status, 0);
 	CHECK_EQ(child_run("LeaksInBlocks")->status, 0);
+	CHECK_EQ(child_run("LeaksFirstThreadEnded")->status, 0);
 }
 
 static void check_child(const char *name)
