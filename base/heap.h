@@ -8,9 +8,11 @@
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "die.h"
 
@@ -49,12 +51,24 @@ static inline void heap_down(struct heap *h, size_t i, struct heap_slot s)
 	heap_put(h, i, s);
 }
 
+/* Not with realloc: whoever stops us in the middle and looks finds all of it in its place. */
+static inline void heap_grow(struct heap *h)
+{
+	size_t room = h->room ? 2 * h->room : 64;
+	struct heap_slot *old = h->at, *more = xmalloc(room * sizeof *more);
+
+	if (old)
+		memcpy(more, old, h->n * sizeof *more);
+	*(struct heap_slot *volatile *)&h->at = more;
+	atomic_signal_fence(memory_order_seq_cst);	/* only then */
+	h->room = room;
+	free(old);
+}
+
 static inline void heap_push(struct heap *h, struct heap_node *node, int64_t key)
 {
-	if (h->n == h->room) {
-		h->room = h->room ? 2 * h->room : 64;
-		h->at = xrealloc(h->at, h->room * sizeof *h->at);
-	}
+	if (h->n == h->room)
+		heap_grow(h);
 	heap_up(h, h->n++, (struct heap_slot){ key, node });
 }
 
