@@ -27,7 +27,7 @@ static uintptr_t size_at(uintptr_t block)
 /* A heap that was full ends with two blocks of no use. */
 static bool is_end(uintptr_t block, uintptr_t hi)
 {
-	return size_at(block) == GRAIN && hi - block >= 2 * GRAIN &&
+	return size_at(block) == GRAIN && hi - block == 2 * GRAIN &&
 	    word(block + GRAIN + WORD) == BEFORE_IN_USE;
 }
 
@@ -64,7 +64,8 @@ static bool holds(uintptr_t lo, uintptr_t hi, uintptr_t value)
 
 /*
  * A thread's heap begins with where its arena is (for the first one: right here), the heap
- * before it and its size.  An arena knows its last block.
+ * before it and its size.  An arena knows the last block of its latest heap; the others are
+ * full.
  */
 static uintptr_t first_block(uintptr_t lo, uintptr_t *hi)
 {
@@ -78,7 +79,7 @@ static uintptr_t first_block(uintptr_t lo, uintptr_t *hi)
 	for (uintptr_t at = lo + GRAIN; at < lo + LATEST_FIRST; at += GRAIN) {
 		uintptr_t last = follow(at, *hi, NULL);
 
-		if (last && (!here || holds(arena, at, last)))
+		if (last && (!here || last + size_at(last) < *hi || holds(arena, at, last)))
 			return at;
 	}
 	return 0;

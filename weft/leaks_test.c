@@ -101,8 +101,22 @@ CHILD(LeaksInBlocks)
 	return found(3 * MANY / 2, 3 * MANY);
 }
 
-/* Everything here can still go on, in one way or another. */
 static struct job *volatile in_block;
+
+/* In a thread's first heap, which is full, and not the last. */
+CHILD(LeaksInFullHeap)
+{
+	enum { SIZE = 200, HEAP = 64 << 20 };
+
+	forget();
+	for (int i = 0; i < 2 * HEAP / SIZE; i++)
+		in_block = malloc(SIZE);
+	settle(receive, WAIT_CHAN_RECV, MANY);
+	wipe();
+	return found(MANY / 2, MANY);
+}
+
+/* Everything here can still go on, in one way or another. */
 static void *volatile mapped;
 static void *volatile global;		/* channels: written, and never read */
 static __thread void *volatile thread_own;
@@ -399,6 +413,7 @@ TEST(LeaksFindsWhatNobodyKnows)
 	need_plain_build();
 	CHECK_EQ(child_run("LeaksForgotten")->status, 0);
 	CHECK_EQ(child_run("LeaksInBlocks")->status, 0);
+	CHECK_EQ(child_run("LeaksInFullHeap")->status, 0);
 	CHECK_EQ(child_run("LeaksFirstThreadEnded")->status, 0);
 }
 
