@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include "child_test.h"
@@ -310,6 +311,32 @@ static char *riddled(int prot, int flags, int fd)
 	return p;
 }
 
+static void receive_from(void *memory)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	*(void *volatile *)memory = (void *)c;
+	weft_go(receive, c);
+}
+
+CHILD(LeaksInSharedMemory)
+{
+	char name[64];
+	int shm = shmget(IPC_PRIVATE, 4096, 0600), prot = PROT_READ | PROT_WRITE, fd;
+
+	receive_from(mmap(NULL, 4096, prot, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	receive_from(shmat(shm, NULL, 0));
+	shmctl(shm, IPC_RMID, NULL);
+	snprintf(name, sizeof name, "/weft-leaks-%d", (int)getpid());
+	fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	shm_unlink(name);
+	ftruncate(fd, 4096);
+	receive_from(mmap(NULL, 4096, prot, MAP_SHARED, fd, 0));
+	settle(receive, WAIT_CHAN_RECV, 3);
+	wipe();
+	return found(0, 0);
+}
+
 CHILD(LeaksGuards)
 {
 	int fd = memfd_create("short", 0);
@@ -318,10 +345,8 @@ CHILD(LeaksGuards)
 	p = riddled(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	ftruncate(fd, 4096);
 	file = riddled(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-	*(void *volatile *)(p + 8192) = (void *)weft_make(int, 0);
-	*(void *volatile *)file = (void *)weft_make(int, 0);
-	weft_go(receive, *(weft_chan(int) *)(p + 8192));
-	weft_go(receive, *(weft_chan(int) *)file);
+	receive_from(p + 8192);
+	receive_from(file);
 	settle(receive, WAIT_CHAN_RECV, 2);
 	wipe();
 	return found(0, 0);
@@ -430,6 +455,7 @@ TEST(LeaksHasNoFalseAlarm)
 	need_plain_build();
 	check_child("LeaksNone");
 	check_child("LeaksNoneWhileBusy");
+	check_child("LeaksInSharedMemory");
 	check_child("LeaksGuards");
 	check_child("LeaksInHandler");
 }

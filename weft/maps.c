@@ -31,7 +31,9 @@ static struct mapping parse(char *line)
 	p++;				/* at "rw-p" */
 	name = strpbrk(p, "/[");
 	private = p[3] == 'p';
-	shared_memory = name && (!strncmp(name, "/dev/zero", 9) || !strncmp(name, "/memfd:", 7));
+	shared_memory = name && (!strncmp(name, "/dev/zero", 9) || !strncmp(name, "/memfd:", 7) ||
+	    !strncmp(name, "/dev/shm/", 9) || !strncmp(name, "/SYSV", 5) ||
+	    !strncmp(name, "/anon_hugepage", 14));
 	m.brk = name && !strcmp(name, "[heap]");
 	m.anonymous = !name || !strncmp(name, "[anon", 5);
 	/* What cannot be written now may have been before. */
