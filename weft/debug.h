@@ -35,14 +35,16 @@ size_t	weft_goroutines(struct weft_goroutine *out, size_t n);
  * will wait for ever: for a channel whose other end was forgotten.  It looks for pointers
  * in all the program's memory.  It may miss some, whose address still lies about somewhere, or
  * with a malloc that is not the C library's; but who is told has leaked, unless the program
- * hides pointers (in a file, another process, or odd places).  Every thread stands still
- * meanwhile, twice: for milliseconds, or two seconds for each ten million blocks of malloc
- * in use.  Takes SIGURG.  Errors: -EBUSY: a thread blocks SIGURG or does not answer for a
- * second; -ENOTSUP: the program is built with a sanitizer; -EAGAIN: more than 32,767
- * threads; -ENOMEM; what open(2) says of /proc/self/maps.
+ * hides pointers (in a file, another process, memory that it has made unreadable, or
+ * changed).  Every thread stands still meanwhile, twice: for milliseconds, or a second for each
+ * million goroutines, and two for each ten million blocks of malloc in use.  Takes SIGURG.
+ * Not for signal handlers.  Errors: -EBUSY: a thread sleeps with SIGURG blocked, or does not
+ * answer for a second, in which the others stand still; -ENOTSUP: the program is built with a
+ * sanitizer; -EAGAIN: more than 32,767 threads; -ENOMEM; what open(2) says of /proc/self/maps.
  *
  * weft_deadlocks: those that wait for each other's locks, in circles; with the locks and who
- * has them.  Nobody is stopped.
+ * has them.  Nobody is stopped.  One whose lock has a context is counted, though it may give
+ * up.  Where process_vm_readv(2) is forbidden it finds none.
  */
 int64_t	weft_leaks(int fd);
 size_t	weft_deadlocks(int fd);
