@@ -4,8 +4,8 @@
  * C code is never interrupted.  A thread looks every 10 ms whether a worker is
  * still in the same goroutine; if so, and nobody idle could do its work, another
  * worker is started or woken, which finds the stuck one's timers and descriptors by
- * looking around; what the stuck one has queued is put into the global queue.  The stuck one, when it comes
- * back, hands over what it has and becomes a spare (come_back in sched.c).
+ * looking around; what the stuck one has queued is put into the global queue.  When it
+ * comes back it hands over what it has and becomes a spare (come_back in find.c).
  *
  * It also gives back the memory of stacks that have not been used for a second.
  *
