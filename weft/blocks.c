@@ -11,7 +11,7 @@
 #include "pages.h"
 
 enum { WORD = sizeof(uintptr_t), GRAIN = 2 * WORD, SMALLEST = 4 * WORD,
-	HEAP_ALIGN = 64 << 20, THREAD_CACHE = 0x290, LATEST_FIRST = 0x1000 };
+	HEAP_ALIGN = 64 << 20, THREAD_CACHE = 0x290, LATEST_FIRST = 0x1000, PAGE = 4096 };
 enum { BEFORE_IN_USE = 1, FLAGS = 7 };
 
 static uintptr_t word(uintptr_t at)
@@ -63,6 +63,21 @@ static bool holds(uintptr_t lo, uintptr_t hi, uintptr_t value)
 }
 
 /*
+ * An arena ends with how much memory it has and has had at most, in whole pages, and perhaps
+ * a word for alignment.  Before that come words that may look like a block, too.
+ */
+static bool arena_ends(uintptr_t at, uintptr_t heap_size)
+{
+	for (uintptr_t end = at; end >= at - WORD; end -= WORD) {
+		uintptr_t has = word(end - 2 * WORD), most = word(end - WORD);
+
+		if (has >= heap_size && most >= has && has % PAGE == 0 && most % PAGE == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * A thread's heap begins with where its arena is (for the first one: right here), the heap
  * before it and its size.  An arena knows the last block of its latest heap; the others are
  * full.
@@ -76,8 +91,9 @@ static uintptr_t first_block(uintptr_t lo, uintptr_t *hi)
 	    (!here && word(lo + WORD) % HEAP_ALIGN))
 		return 0;
 	*hi = lo + size;
-	for (uintptr_t at = lo + GRAIN; at < lo + LATEST_FIRST; at += GRAIN) {
-		uintptr_t last = follow(at, *hi, NULL);
+	for (uintptr_t at = here ? arena + 2 * GRAIN : lo + GRAIN; at < lo + LATEST_FIRST;
+	    at += GRAIN) {
+		uintptr_t last = here && !arena_ends(at, size) ? 0 : follow(at, *hi, NULL);
 
 		if (last && (!here || last + size_at(last) < *hi || holds(arena, at, last)))
 			return at;
