@@ -198,11 +198,10 @@ static size_t note_above(const struct look *l, uintptr_t addr)
 	return lo;
 }
 
+/* Without what lies in the runtime's notes from note on. */
 __attribute__((no_sanitize("address")))
-static void scan(struct look *l, struct range r)
+static void scan_but(struct look *l, struct range r, size_t note)
 {
-	size_t note = r.noted ? l->ours.n : note_above(l, r.lo);
-
 	for (uintptr_t at = r.lo; at + sizeof at <= r.hi; at += sizeof at) {
 		while (note < l->ours.n && l->ours.at[note].hi <= at)
 			note++;
@@ -212,6 +211,11 @@ static void scan(struct look *l, struct range r)
 		}
 		mark(l, *(const volatile uintptr_t *)at, r.noted);
 	}
+}
+
+static void scan(struct look *l, struct range r)
+{
+	scan_but(l, r, r.noted ? l->ours.n : note_above(l, r.lo));
 }
 
 static void scan_page(uintptr_t lo, uintptr_t hi, void *look)
@@ -350,7 +354,8 @@ static void mark_thread(struct look *l, uintptr_t sp, pid_t tid, const struct st
 		mark_goroutine(l, g, sp - RED_ZONE, true);
 	if (w) {
 		ours(l, (const void *)w->stack_lo, w->stack_hi - w->stack_lo);
-		PUSH(l, &l->stacks, g ? (uintptr_t)w->sched.sp : sp, w->stack_hi, !l->firing);
+		PUSH(l, &l->stacks, g ? (uintptr_t)w->sched.sp : sp - RED_ZONE, w->stack_hi,
+		    !l->firing);
 	}
 	if (t && t->alt) {
 		ours(l, (const void *)t->alt, (w && !g ? t->alt_end : t->frame) - t->alt);
@@ -420,8 +425,8 @@ static void look(struct look *l)
 	prepare(l);
 	if (l->err)
 		return;
-	for (size_t i = 0; i < l->stacks.n; i++)
-		scan(l, l->stacks.at[i]);
+	for (size_t i = 0; i < l->stacks.n; i++)	/* which are among the notes */
+		scan_but(l, l->stacks.at[i], l->ours.n);
 	stack_each(mark_other, &others);
 	task_each(mark_task, l);
 	mark_timers(l);

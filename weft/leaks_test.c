@@ -11,6 +11,7 @@
 #include "settle_test.h"
 #include "sync.h"
 #include "time.h"
+#include "worker.h"
 
 /*
  * Each child leaves goroutines waiting; its exit status is 0 when weft_leaks finds so many.
@@ -397,6 +398,58 @@ CHILD(LeaksInHandler)
 	return 0;
 }
 
+/* Only a timer that is firing, on a worker's own stack, knows the channel. */
+static uintptr_t hidden;
+static _Atomic int firing;
+enum { FIRES = 1, FIRED };
+
+static int64_t spin_and_fire(struct timer *t, int64_t now)
+{
+	void *volatile c = (void *)~hidden;
+
+	(void)t;
+	(void)now;
+	firing = FIRES;
+	while (firing == FIRES)
+		cpu_pause();
+	return c ? 0 : 1;
+}
+
+static void *look_while_firing(void *failed)
+{
+	while (firing != FIRES)
+		sched_yield();
+	for (int i = 0; i < 20; i++)
+		*(int *)failed |= found(0, 0);
+	firing = FIRED;
+	return NULL;
+}
+
+__attribute__((noinline)) static void hide(void)
+{
+	weft_chan(int) c = weft_make(int, 0);
+
+	hidden = ~(uintptr_t)c;
+	weft_go(receive, c);
+}
+
+CHILD(LeaksInFiringTimer)
+{
+	static struct timer timer = { .fire = spin_and_fire };
+	int failed = 0;
+	pthread_t t;
+
+	hide();
+	settle(receive, WAIT_CHAN_RECV, 1);
+	wipe();
+	pthread_create(&t, NULL, look_while_firing, &failed);
+	timer_add(&timer, clock_now());
+	while (firing != FIRED)
+		weft_sleep(WEFT_MS);
+	pthread_join(t, NULL);
+	return failed;
+}
+
 CHILD(LeaksBusy)
 {
 	weft_chan(int) ready = weft_make(int, 0);
@@ -458,6 +511,7 @@ TEST(LeaksHasNoFalseAlarm)
 	check_child("LeaksInSharedMemory");
 	check_child("LeaksGuards");
 	check_child("LeaksInHandler");
+	check_child("LeaksInFiringTimer");
 }
 
 TEST(LeaksNamesTheGoroutine)
