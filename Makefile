@@ -16,6 +16,7 @@ CFLAGS	?= -O2 -g
 # a large frame must not step over a guard page
 CLASH	= $(if $(findstring gcc,$(CC)),-fstack-clash-protection)
 ALL	= -std=gnu11 -D_GNU_SOURCE -I. -pthread $(CLASH) $(WARN) $(CFLAGS) $(SAN)
+HIREDIS	:= $(shell pkg-config --libs hiredis 2>/dev/null)
 ARCH	= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//')
 need	= check
 
@@ -41,18 +42,22 @@ CC	= aarch64-linux-gnu-gcc
 need	= aarch64
 # static, and then the harness's malloc meets the C library's
 LDFLAGS	+= -static -Wl,--allow-multiple-definition
+HIREDIS	=
 endif
 
 LAYERS	= base weft heap testing patterns pipeline workerpool
-src	= $(filter-out %_test.c %/main.c,$(wildcard $1/*.c)) $(wildcard $1/*_$(ARCH).S)
-tests	= $(wildcard $1/*_test.c)
+# what speaks to Redis is a library of its own, if there is hiredis
+REDIS	= $(if $(HIREDIS),$B/libweft-redis.a)
+no_redis = $(if $(HIREDIS),$1,$(foreach f,$1,$(if $(findstring _redis,$f),,$f)))
+src	= $(filter-out %_test.c %_redis.c %/main.c,$(wildcard $1/*.c)) $(wildcard $1/*_$(ARCH).S)
+tests	= $(call no_redis,$(wildcard $1/*_test.c))
 obj	= $(patsubst %,$B/%.o,$(basename $1))
 
 RT	= $B/libweft-testing.a $B/libweft.a
-LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns pipeline workerpool)
+LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns pipeline workerpool) $(REDIS)
 PROGRAMS = $B/weft-pipeline
 TESTS	= $(foreach d,$(LAYERS),$(if $(call tests,$d),$B/$d.test))
-compiles = $(foreach f,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c),\
+compiles = $(foreach f,$(call no_redis,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c)),\
 	  $(if $(shell grep -l '^compile error' $(f:.c=.want) 2>/dev/null),,$f))
 EXAMPLES = $(patsubst %.c,$B/%,$(compiles))
 
@@ -103,14 +108,15 @@ $B/libweft-testing.a: $(call obj,$(call src,testing) $(call src,heap))
 $B/libweft-patterns.a: $(call obj,$(call src,patterns))
 $B/libweft-pipeline.a: $(call obj,$(call src,pipeline))
 $B/libweft-workerpool.a: $(call obj,$(call src,workerpool))
+$B/libweft-redis.a: $(call obj,$(wildcard patterns/*_redis.c))
 $(LIBS):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 # the harness's main is found in one library and called from another
-LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS)
+LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(if $(filter $(REDIS),$^),$(HIREDIS)) $(LDLIBS)
 .SECONDEXPANSION:
-$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$(filter-out $(RT),$(LIBS))) $(RT)
+$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$(filter-out $(RT),$(LIBS))) $$(if $$(filter patterns,$$*),$(REDIS)) $(RT)
 	$(LINK)
 $B/bench.test: $(call obj,$(wildcard bench/*.c)) $(RT)
 	$(LINK)
@@ -118,14 +124,15 @@ $B/failing.test: $(call obj,$(wildcard testing/failing/*.c)) $(RT)
 	$(LINK)
 $B/kernels.test: $(call obj,$(wildcard testing/kernels/*.c)) $(RT)
 	$(LINK)
-$B/patterns_bench.test: $(call obj,$(wildcard bench/patterns/*.c)) $B/libweft-patterns.a \
-    $B/libweft-workerpool.a $(RT)
+$B/patterns_bench.test: $(call obj,$(call no_redis,$(wildcard bench/patterns/*.c))) $(REDIS) \
+    $B/libweft-patterns.a $B/libweft-workerpool.a $(RT)
 	$(LINK)
 $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
 $B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft.a
 	$(LINK)
-$B/examples/%: $B/examples/%.o $B/libweft-patterns.a $B/libweft-workerpool.a $(RT)
+$B/examples/%: $B/examples/%.o $$(if $$(findstring _redis,$$*),$(REDIS)) $B/libweft-patterns.a \
+    $B/libweft-workerpool.a $(RT)
 	$(LINK)
 
 $B/base/%.o $B/weft/%.o: EXTRA = -fvisibility=hidden $(RT_SAN)
@@ -147,7 +154,7 @@ install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/patterns include/pipeline \
 	    include/workerpool lib/pkgconfig bin share/weft share/man/man1 share/man/man3 share/man/man7)
 	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
-	install -m 644 $(filter-out %_test.h,$(wildcard patterns/*.h)) $(DESTDIR)$(PREFIX)/include/patterns
+	install -m 644 $(filter-out %_test.h,$(call no_redis,$(wildcard patterns/*.h))) $(DESTDIR)$(PREFIX)/include/patterns
 	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
 	install -m 644 workerpool/pool.h $(DESTDIR)$(PREFIX)/include/workerpool
 	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
@@ -155,7 +162,8 @@ install: all
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 weft/weft-gdb.py $(DESTDIR)$(PREFIX)/share/weft
 	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
-	$(call install_pc,weft weft-heap weft-testing weft-patterns weft-pipeline weft-workerpool)
+	$(call install_pc,weft weft-heap weft-testing weft-patterns weft-pipeline weft-workerpool \
+	    $(if $(REDIS),weft-redis))
 # make install-race: the libraries for programs under ThreadSanitizer, built by clang
 install-race:
 	@tools/setup race
