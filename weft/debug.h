@@ -43,8 +43,8 @@ size_t	weft_goroutines(struct weft_goroutine *out, size_t n);
  * sanitizer; -EAGAIN: more than 32,767 threads; -ENOMEM; what open(2) says of /proc/self/maps.
  *
  * weft_deadlocks: those that wait for each other's locks, in circles; with the locks and who
- * has them.  Nobody is stopped.  One whose lock has a context is counted, though it may give
- * up.  Where process_vm_readv(2) is forbidden it finds none.
+ * has them.  Nobody is stopped.  One whose wait has a context is counted, though it may give
+ * up.
  */
 int64_t	weft_leaks(int fd);
 size_t	weft_deadlocks(int fd);
