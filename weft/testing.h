@@ -114,7 +114,7 @@ void	weft_net_reset(const char *addr);	/* its connections; both ends are told */
  * reported, and makes the same run again.
  */
 int	weft_choose(int n);	/* 0 to n-1, by the seed; 0 where nothing is explored */
-/* A test is no good whose schedules never bring this about. */
+/* A test is no good whose schedules never bring this about; no verdict on fewer than its own. */
 #define SOMETIMES(cond, what)	weft_sometimes_((cond), what, __FILE__, __LINE__)
 
 /*
