@@ -79,9 +79,9 @@ race asan aarch64:
 # make explore: our own tests under EXPLORE schedules each, and under some with a choice at each atomic
 EXPLORE	?= 50
 explore: setup
-	@$(JOBS) $B/weft.test $B/testing.test $B/patterns.test
+	@$(JOBS) $(patsubst %,$B/%.test,weft testing patterns workerpool)
 	@tools/explore $B $(EXPLORE)
-	@$(JOBS) MODE=explore $(patsubst %,build/explore/%.test,weft testing patterns)
+	@$(JOBS) MODE=explore $(patsubst %,build/explore/%.test,weft testing patterns workerpool)
 	@tools/explore build/explore $$(($(EXPLORE) * 2 / 5))
 bench: setup
 	@$(JOBS) $B/bench.test

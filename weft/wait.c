@@ -59,15 +59,3 @@ int waitq_sleep(struct node *n, _Atomic unsigned *l, weft_ctx *ctx, enum reason 
 	san_acquire(&quit);
 	return weft_err(ctx);
 }
-
-int waitq_wait(struct waitq *q, _Atomic unsigned *l, weft_ctx *ctx, enum reason why,
-    const void *object, const void *pc)
-{
-	struct node n;
-
-	if (ctx && !weft_done_(ctx))
-		ctx = NULL;
-	waitq_join(q, &n, ctx, false);
-	unlock(l);
-	return waitq_sleep(&n, l, ctx, why, object, pc);
-}

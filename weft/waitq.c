@@ -4,7 +4,11 @@
  * A waiter's nodes lie on its stack.  Whoever pops a node owns the waiter until
  * waitq_wake: popped nodes of a waiter that is in several queues are claimed first,
  * and those already claimed through another queue are dropped.  The queue's owner
- * holds the queue's lock around everything here but waitq_wake and waitq_wake_all.
+ * holds the queue's lock around everything here but waitq_wake and waitq_wake_all; waitq_wait
+ * lets go of it.
+ *
+ * There are no choice points in here (choices.h): a descriptor's lock is held, which the
+ * scheduler takes, too.
  */
 #include "chan.h"
 #include "sanitize.h"
@@ -66,4 +70,16 @@ void waitq_join(struct waitq *q, struct node *n, weft_ctx *ctx, bool front)
 		waitq_push_front(q, n);
 	else
 		waitq_push(q, n);
+}
+
+int waitq_wait(struct waitq *q, _Atomic unsigned *l, weft_ctx *ctx, enum reason why,
+    const void *object, const void *pc)
+{
+	struct node n;
+
+	if (ctx && !weft_done_(ctx))
+		ctx = NULL;
+	waitq_join(q, &n, ctx, false);
+	unlock(l);
+	return waitq_sleep(&n, l, ctx, why, object, pc);
 }
