@@ -32,10 +32,23 @@ void weft_errgroup_finish(weft_errgroup *g)
 	memset(g, 0, sizeof *g);
 }
 
+/* Waiting for a group in vain, which success goes before, is how to ask. */
+static bool any_runs(weft_errgroup *g)
+{
+	weft_ctx *no_time = weft_with_cancel(NULL);
+	int err;
+
+	weft_cancel(no_time);
+	err = weft_waitgroup_wait_ctx(no_time, &g->wg);
+	weft_ctx_free(no_time);
+	return err;
+}
+
+/* A member gives back what it took: slots must not change meanwhile, nor come to be. */
 void weft_errgroup_set_limit(weft_errgroup *g, int n)
 {
-	if (g->slots && weft_len(g->slots))
-		die("weft_errgroup_set_limit: %zu members are running", weft_len(g->slots));
+	if (any_runs(g))
+		die("weft_errgroup_set_limit: members are running");
 	weft_free(g->slots);
 	g->slots = n < 0 ? NULL : weft_make(char, (size_t)n);
 }

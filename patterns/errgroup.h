@@ -34,7 +34,7 @@ void	weft_errgroup_finish(weft_errgroup *g);		/* after wait */
 
 /*
  * At most n run at a time; below 0: no limit; 0: none can be started.  Not while any
- * runs: that stops the program.
+ * runs, also without a limit: that stops the program.
  */
 void	weft_errgroup_set_limit(weft_errgroup *g, int n);
 
@@ -48,7 +48,10 @@ void	weft_errgroup_set_limit(weft_errgroup *g, int n);
 #define weft_errgroup_try_go(g, f, ...) \
 	weft_errgroup_spawn_(g, false, WEFT_ERRGROUP_CALL_(f, ##__VA_ARGS__))
 
-/* Until all have returned; then the first error, or 0.  The group can be used again. */
+/*
+ * Until all have returned; then the first error, or 0.  The group can be used again, but
+ * the error stays, and so does the end of its context: for a new task take a new group.
+ */
 int	weft_errgroup_wait(weft_errgroup *g);
 
 /* ---- the machinery of the macros ---- */

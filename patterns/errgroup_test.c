@@ -146,9 +146,32 @@ CHILD(ErrgroupLimitWhileRunning)
 	return 0;
 }
 
+CHILD(ErrgroupFirstLimitWhileRunning)
+{
+	weft_errgroup g;
+
+	weft_errgroup_init(&g, NULL);
+	weft_errgroup_go(&g, until_cancelled, g.ctx);	/* has no slot to give back */
+	weft_errgroup_set_limit(&g, 3);
+	return 0;
+}
+
 TEST(ErrgroupLimitIsNotChangedWhileRunning)
 {
-	CHECK_DIES("ErrgroupLimitWhileRunning", "weft_errgroup_set_limit: 1 members are running");
+	const char *says = "weft_errgroup_set_limit: members are running";
+
+	CHECK_DIES("ErrgroupLimitWhileRunning", says);
+	CHECK_DIES("ErrgroupFirstLimitWhileRunning", says);
+}
+
+TEST(ErrgroupKeepsItsError)
+{
+	weft_errgroup g = {0};
+
+	weft_errgroup_go(&g, give, -EIO);
+	CHECK_EQ(weft_errgroup_wait(&g), -EIO);
+	weft_errgroup_go(&g, give, 0);
+	CHECK_EQ(weft_errgroup_wait(&g), -EIO);
 }
 
 /* ---- arguments, and a crowd ---- */
