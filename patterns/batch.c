@@ -18,7 +18,7 @@ enum { RECV, SEND, TIMER, DONE, CASES };
 struct batch {
 	weft_ctx		  *ctx;
 	struct weft_chan	  *in, *out;
-	size_t			   size;
+	size_t			   size, room;	/* in values; in bytes */
 	struct weft_batch_layout_  l;
 	int64_t			   within;
 	weft_drop_fn		  *drop;
@@ -36,9 +36,7 @@ static void *place(struct batch *s, size_t i)
 
 static void begin(struct batch *s)
 {
-	size_t room = s->l.v + s->size * s->l.elem;
-
-	s->b = xmalloc(room > s->l.least ? room : s->l.least);
+	s->b = xmalloc(s->room);
 	s->n = 0;
 	s->due = false;
 }
@@ -116,18 +114,31 @@ static void run(void *arg)
 	weft_chan_close_(out);
 }
 
+static size_t room_for(size_t size, struct weft_batch_layout_ l)
+{
+	size_t room;
+
+	if (!size)
+		die("weft_batch: a size of 0");
+	if (__builtin_mul_overflow(size, l.elem, &room) ||
+	    __builtin_add_overflow(room, l.v, &room))
+		die("weft_batch: a size of %zu", size);
+	return room > l.least ? room : l.least;
+}
+
 void weft_batch_(weft_ctx *ctx, struct weft_chan *in, struct weft_chan *out, size_t size,
     struct weft_batch_layout_ layout, struct weft_batch_options options,
     const struct weft_site *site)
 {
 	struct batch *s = xcalloc(1, sizeof *s);
 
-	if (!size)
-		die("weft_batch: a size of 0");
+	if (options.within < 0)
+		die("weft_batch: within %lld ns", (long long)options.within);
 	s->ctx = ctx;
 	s->in = in;
 	s->out = out;
 	s->size = size;
+	s->room = room_for(size, layout);
 	s->l = layout;
 	s->within = options.within;
 	s->drop = options.drop;

@@ -174,7 +174,28 @@ CHILD(BatchOfZero)
 	return 0;
 }
 
+CHILD(BatchOfTooMany)
+{
+	weft_chan(int) in = weft_make(int, 0);
+	weft_chan(struct ints *) out = weft_make(struct ints *, 0);
+
+	weft_batch(NULL, in, out, SIZE_MAX / sizeof(int) + 2);	/* room for one, modulo 2^64 */
+	weft_send(in, 1);
+	return 0;
+}
+
+CHILD(BatchWithinLessThanNothing)
+{
+	weft_chan(int) in = weft_make(int, 0);
+	weft_chan(struct ints *) out = weft_make(struct ints *, 0);
+
+	weft_batch(NULL, in, out, 1, .within = -WEFT_MS);
+	return 0;
+}
+
 TEST(BatchNeedsASize)
 {
 	CHECK_DIES("BatchOfZero", "weft_batch: a size of 0");
+	CHECK_DIES("BatchOfTooMany", "weft_batch: a size of 4611686018427387905");
+	CHECK_DIES("BatchWithinLessThanNothing", "weft_batch: within -1000000 ns");
 }
