@@ -17,11 +17,11 @@
 #include "pipe.h"
 
 /*
- * A stage.  out is a channel of pointers to a struct with a size_t n and an array v of the
- * input's type; each batch is made by malloc, with room for size values, and is for the receiver
- * to free.  It has at least one value and at most size, which must be above 0.  Options:
+ * A stage.  out is a channel of pointers to a struct with a size_t n and behind it, as the
+ * last member, an array v of the input's type; each batch is made by malloc, with room for size
+ * values, whatever the array's own, and is for the receiver to free; other members are not set.  It has at least one value and at most size, which must be above 0.  Options:
  *	.within	ns: a batch is offered that long after its first value came, at the latest;
- *		until somebody takes it it still grows.  0: full ones only
+ *		until somebody takes it it still grows.  0: full ones only; not below 0
  *	.drop	gets each value of a batch that is not delivered
  * At the end of the input what there is goes out.
  */
@@ -32,8 +32,13 @@
 		WEFT_ELEM_(in) *weft_v_ = &((weft_batch_t_ *)0)->v[0];	\
 		(void)weft_n_, (void)weft_v_;				\
 	} WEFT_END_							\
+	_Static_assert(!__builtin_types_compatible_p(			\
+	    __typeof__(((weft_batch_t_ *)0)->v), __typeof__(&((weft_batch_t_ *)0)->v[0])), \
+	    "weft_batch: v must be an array");				\
+	_Static_assert(offsetof(weft_batch_t_, n) < offsetof(weft_batch_t_, v), \
+	    "weft_batch: n must come before v");			\
 	weft_batch_(ctx, WEFT_RAW_(in), WEFT_RAW_(out), size,		\
-	    (struct weft_batch_layout_){ sizeof(WEFT_ELEM_(in)),	\
+	    (struct weft_batch_layout_){ WEFT_SIZE_(in),		\
 	    offsetof(weft_batch_t_, n), offsetof(weft_batch_t_, v), sizeof(weft_batch_t_) }, \
 	    (struct weft_batch_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_batch"));					\

@@ -25,7 +25,7 @@
  */
 #define weft_bridge(ctx, in, out, ...) __extension__ ({			\
 	WEFT_SAME_((WEFT_ELEM_(in))0, out)				\
-	weft_bridge_(ctx, WEFT_RAW_(in), WEFT_RAW_(out), sizeof(WEFT_ELEM_(out)), \
+	weft_bridge_(ctx, WEFT_RAW_(in), WEFT_RAW_(out), WEFT_SIZE_(out), \
 	    (struct weft_bridge_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_bridge"));				\
 })
@@ -36,7 +36,7 @@ struct weft_bridge_options { char none_; weft_drop_fn *drop; };
  * comes, giving the values to drop, which may be NULL, and frees it.
  */
 #define weft_bridge_drain(in, drop)					\
-	weft_bridge_drain_(WEFT_RAW_(in), sizeof(WEFT_ELEM_((WEFT_ELEM_(in))0)), drop)
+	weft_bridge_drain_(WEFT_RAW_(in), WEFT_SIZE_((WEFT_ELEM_(in))0), drop)
 
 void	weft_bridge_(weft_ctx *ctx, struct weft_chan *in, struct weft_chan *out, size_t size,
 	    struct weft_bridge_options options, const struct weft_site *site);

@@ -21,7 +21,7 @@
  */
 #define weft_fan_out(ctx, in, outs, n, ...) __extension__ ({		\
 	WEFT_SAME_(in, (outs)[0])					\
-	weft_fan_out_(ctx, WEFT_RAW_(in), sizeof(WEFT_ELEM_(in)), (outs), n, \
+	weft_fan_out_(ctx, WEFT_RAW_(in), WEFT_SIZE_(in), (outs), n, \
 	    (struct weft_fan_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_fan_out"));				\
 })
@@ -36,7 +36,7 @@
  */
 #define weft_fan_in(ctx, ins, n, out, ...) __extension__ ({		\
 	WEFT_SAME_((ins)[0], out)					\
-	weft_fan_in_(ctx, (ins), n, WEFT_RAW_(out), sizeof(WEFT_ELEM_(out)), \
+	weft_fan_in_(ctx, (ins), n, WEFT_RAW_(out), WEFT_SIZE_(out), \
 	    (struct weft_fan_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_fan_in"));				\
 })
@@ -48,7 +48,7 @@
 #define weft_fan_merge(ctx, ins, n, out, less, ...) __extension__ ({	\
 	WEFT_SAME_((ins)[0], out)					\
 	WEFT_CALLS_("weft_fan_merge", less, (WEFT_ELEM_(out) *)0, (WEFT_ELEM_(out) *)0) \
-	weft_fan_merge_(ctx, (ins), n, WEFT_RAW_(out), sizeof(WEFT_ELEM_(out)), \
+	weft_fan_merge_(ctx, (ins), n, WEFT_RAW_(out), WEFT_SIZE_(out), \
 	    (weft_fan_less_fn_ *)(less),				\
 	    (struct weft_fan_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_fan_merge"));				\

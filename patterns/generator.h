@@ -21,7 +21,7 @@
  */
 #define weft_generator(ctx, out, next, arg, ...) __extension__ ({	\
 	WEFT_CALLS_("weft_generator", next, arg, (WEFT_ELEM_(out) *)0)	\
-	weft_generator_(ctx, WEFT_RAW_(out), sizeof(WEFT_ELEM_(out)),	\
+	weft_generator_(ctx, WEFT_RAW_(out), WEFT_SIZE_(out),		\
 	    (weft_generator_fn_ *)(next), (void *)(arg),		\
 	    (struct weft_generator_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_generator"));				\
@@ -30,7 +30,7 @@
 /* The same for the n values of an array, which is to live until the stage has ended. */
 #define weft_generator_of(ctx, out, values, n, ...) __extension__ ({	\
 	WEFT_STRICT_ const WEFT_ELEM_(out) *weft_v_ = (values); WEFT_END_ \
-	weft_generator_of_(ctx, WEFT_RAW_(out), sizeof(WEFT_ELEM_(out)), weft_v_, n, \
+	weft_generator_of_(ctx, WEFT_RAW_(out), WEFT_SIZE_(out), weft_v_, n, \
 	    (struct weft_generator_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_generator_of"));				\
 })

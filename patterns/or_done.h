@@ -24,7 +24,7 @@
 /* A stage: passes on what comes in.  Options: .drop */
 #define weft_or_done(ctx, in, out, ...) __extension__ ({		\
 	WEFT_SAME_(in, out)						\
-	weft_or_done_(ctx, WEFT_RAW_(in), WEFT_RAW_(out), sizeof(WEFT_ELEM_(in)), \
+	weft_or_done_(ctx, WEFT_RAW_(in), WEFT_RAW_(out), WEFT_SIZE_(in), \
 	    (struct weft_or_done_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_or_done"));				\
 })

@@ -29,7 +29,7 @@
  * nothing.  What a stage has not received stays in its input, for you to drain.  Each value
  * ends in one place.
  *
- * Values are copied as bytes.
+ * Values are copied as bytes.  Their alignment is malloc's at most.
  */
 #ifndef PATTERNS_PIPE_H
 #define PATTERNS_PIPE_H
@@ -46,10 +46,16 @@ enum weft_slow {
 };
 
 /* Receives until c is closed, giving the values to drop, which may be NULL. */
-#define weft_drain(c, drop)	weft_pipe_drain_(WEFT_RAW_(c), sizeof(WEFT_ELEM_(c)), drop)
+#define weft_drain(c, drop)	weft_pipe_drain_(WEFT_RAW_(c), WEFT_SIZE_(c), drop)
 
 /* ---- the machinery of the macros and of the stages ---- */
 
+/* The size of c's elements.  Functions get pointers into malloc's memory: no wider alignment. */
+#define WEFT_SIZE_(c)	(sizeof(WEFT_ELEM_(c)) + 0 * sizeof(struct {	\
+	char weft_none_;						\
+	_Static_assert(_Alignof(WEFT_ELEM_(c)) <= _Alignof(max_align_t), \
+	    "stages take no elements that malloc does not align"); \
+}))
 /* An error unless both have the same type of element. */
 #define WEFT_SAME_(a, b)						\
 	WEFT_STRICT_ if (0) {						\

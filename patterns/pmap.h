@@ -27,8 +27,8 @@
  */
 #define weft_pmap(ctx, in, out, f, arg, ...) __extension__ ({		\
 	WEFT_CALLS_("weft_pmap", f, arg, (WEFT_ELEM_(in) *)0, (WEFT_ELEM_(out) *)0) \
-	weft_pmap_(ctx, WEFT_RAW_(in), sizeof(WEFT_ELEM_(in)),		\
-	    WEFT_RAW_(out), sizeof(WEFT_ELEM_(out)),			\
+	weft_pmap_(ctx, WEFT_RAW_(in), WEFT_SIZE_(in),		\
+	    WEFT_RAW_(out), WEFT_SIZE_(out),			\
 	    (weft_pmap_fn_ *)(f), (void *)(arg),			\
 	    (struct weft_pmap_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_pmap"));					\

@@ -26,7 +26,7 @@
  */
 #define weft_tee(ctx, in, outs, n, ...) __extension__ ({		\
 	WEFT_SAME_(in, (outs)[0])					\
-	weft_tee_(ctx, WEFT_RAW_(in), sizeof(WEFT_ELEM_(in)), (outs), n, \
+	weft_tee_(ctx, WEFT_RAW_(in), WEFT_SIZE_(in), (outs), n, \
 	    (struct weft_tee_options){ .none_ = 0, __VA_ARGS__ },	\
 	    WEFT_STAGE_("weft_tee"));					\
 })
