@@ -86,8 +86,7 @@ static void out_to_any(void *arg)
 void weft_fan_out_(weft_ctx *ctx, struct weft_chan *in, size_t size, const void *outs,
     size_t n, struct weft_fan_options options, const struct weft_site *site)
 {
-	if (!n)
-		die("weft_fan_out: no outputs");
+	weft_pipe_check_outs_("weft_fan_out", n);
 	weft_pipe_go_(site, options.ordered ? out_in_turn : out_to_any,
 	    make(ctx, in, outs, n, size, options.drop));
 }

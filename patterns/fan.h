@@ -14,7 +14,7 @@
 #include "pipe.h"
 
 /*
- * A stage.  outs is an array of n channels, at most 999, which is copied.  A value goes to an
+ * A stage.  outs is an array of n channels, 1 to 999, which is copied.  A value goes to an
  * output that is ready, or else to the first that becomes so.  Options:
  *	.ordered	the i-th value goes to outs[i % n], also if another is ready
  *	.drop

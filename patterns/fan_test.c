@@ -285,7 +285,16 @@ CHILD(FanOutToNobody)
 	return 0;
 }
 
+CHILD(FanOutToTooMany)
+{
+	weft_chan(int) in = weft_make(int, 0), outs[1000] = { NULL };
+
+	weft_fan_out(NULL, in, outs, 1000);
+	return 0;
+}
+
 TEST(FanOutNeedsAnOutput)
 {
+	CHECK_DIES("FanOutToTooMany", "weft_fan_out: 1000 outputs");
 	CHECK_DIES("FanOutToNobody", "weft_fan_out: no outputs");
 }

@@ -75,11 +75,20 @@ void weft_pipe_drain_(struct weft_chan *c, size_t size, weft_drop_fn *drop)
 /* Handles are pointers to functions: their bytes are copied, not read as another type. */
 struct weft_chan **weft_pipe_copy_(const void *chans, size_t n)
 {
-	struct weft_chan **copy = xcalloc(n + 1, sizeof *copy);
+	struct weft_chan **copy = xcalloc(n, sizeof *copy);
 
 	if (n)
 		memcpy(copy, chans, n * sizeof *copy);
 	return copy;
+}
+
+/* All of them are waited for by one select, with the context. */
+void weft_pipe_check_outs_(const char *stage, size_t n)
+{
+	if (!n)
+		die("%s: no outputs", stage);
+	if (n > 999)
+		die("%s: %zu outputs, at most 999 are possible", stage, n);
 }
 
 void weft_pipe_go_(const struct weft_site *site, void (*f)(void *), void *arg)

@@ -86,6 +86,7 @@ bool	weft_pipe_offer_(struct weft_chan *c, void *v);
 bool	weft_pipe_take_(struct weft_chan *c, void *v);
 struct weft_case weft_pipe_case_(struct weft_chan *c, void *v, char op);
 struct weft_chan **weft_pipe_copy_(const void *chans, size_t n);
+void	weft_pipe_check_outs_(const char *stage, size_t n);
 void	weft_pipe_go_(const struct weft_site *site, void (*f)(void *), void *arg);
 
 #endif

@@ -107,11 +107,12 @@ void weft_tee_(weft_ctx *ctx, struct weft_chan *in, size_t size, const void *out
 {
 	struct tee *s = xcalloc(1, sizeof *s);
 
+	weft_pipe_check_outs_("weft_tee", n);
 	s->ctx = ctx;
 	s->in = in;
 	s->outs = weft_pipe_copy_(outs, n);
 	s->n = n;
-	s->slow = xcalloc(n + 1, sizeof *s->slow);
+	s->slow = xcalloc(n, sizeof *s->slow);
 	if (options.slow)
 		memcpy(s->slow, options.slow, n * sizeof *s->slow);
 	s->lost = options.lost;

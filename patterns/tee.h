@@ -18,7 +18,7 @@
 #include "pipe.h"
 
 /*
- * A stage.  outs is an array of n channels, at most 999, which is copied.  Options:
+ * A stage.  outs is an array of n channels, 1 to 999, which is copied.  Options:
  *	.slow	an array of n, copied: what to do at each output when it has no room
  *	.lost	an array of n counters, to live until the stage has ended: what each lost,
  *		by its .slow or at the end by ctx

@@ -172,3 +172,25 @@ TEST(TeeNeedsCapacityToDropTheOldest)
 {
 	CHECK_DIES("TeeNoCapacity", "weft_tee: output 0 has no capacity");
 }
+
+CHILD(TeeToNobody)
+{
+	weft_chan(int) in = weft_make(int, 0);
+
+	weft_tee(NULL, in, (weft_chan(int) *)NULL, 0);
+	return 0;
+}
+
+CHILD(TeeToTooMany)
+{
+	weft_chan(int) in = weft_make(int, 0), outs[1000] = { NULL };
+
+	weft_tee(NULL, in, outs, 1000);
+	return 0;
+}
+
+TEST(TeeNeedsOutputs)
+{
+	CHECK_DIES("TeeToNobody", "weft_tee: no outputs");
+	CHECK_DIES("TeeToTooMany", "weft_tee: 1000 outputs");
+}
