@@ -47,8 +47,10 @@ void weft_broadcast_free_(struct weft_broadcast *b)
 {
 	if (!b)
 		return;
+	weft_mutex_lock(&b->sending);	/* who closed it may not have let go of it yet */
 	if (!list_empty(&b->subscribers))
 		die("weft_broadcast_free: there are subscribers");
+	weft_mutex_unlock(&b->sending);
 	free(b);
 }
 

@@ -25,7 +25,8 @@ typedef struct weft_subscriber weft_subscriber;
 
 /*
  * weft_broadcast(T) is a type as weft_chan(T) is.  Free one after all have left and nobody
- * sends any more; NULL: nothing.
+ * sends any more; close need not have returned once its subscribers have seen the end.
+ * NULL: nothing.
  */
 #define weft_broadcast(T)	__typeof__(__typeof__(T) (*)(struct weft_broadcast *))
 #define weft_broadcast_new(T)						\

@@ -70,6 +70,25 @@ TEST(BroadcastFromJoinToLeave)
 	weft_broadcast_free(b);
 }
 
+static void close_it(weft_broadcast(int) b)
+{
+	weft_broadcast_close(b);
+}
+
+/* The last to leave frees it: close may not have returned. */
+TEST(BroadcastFreedAtItsEnd, .explore = 200)
+{
+	weft_broadcast(int) b = weft_broadcast_new(int);
+	weft_chan(int) c = weft_make(int, 1);
+	weft_subscriber *s = weft_broadcast_join(b, c);
+
+	weft_go(close_it, b);
+	CHECK(!weft_recv(c, NULL));
+	weft_broadcast_leave(s);
+	weft_broadcast_free(b);
+	weft_free(c);
+}
+
 static void receive_later(weft_chan(int) c)
 {
 	int x = 0;
