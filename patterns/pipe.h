@@ -21,7 +21,8 @@
  * is cancelled (NULL: never), which it obeys at the next value, whatever is ready.  Then
  * it closes its outputs, and only it may.  Closing them is the last thing it does: when a
  * receive from one has returned false, the stage uses its input, ctx and your functions
- * no more, and that output may be freed.  So nothing else needs to wait for a stage.
+ * no more, and that output may be freed.  So nothing else needs to wait for a stage; but
+ * each for itself: after a cancel a later stage may end before an earlier one.
  *
  * Who stops reading before the end must cancel ctx, and wait for the end by weft_drain.
  * What has come into a stage then and cannot go out is given to .drop, a function that

@@ -40,7 +40,7 @@ int weft_main(int argc, char **argv)
 	weft_generator(ctx, numbers, next, &last);
 	weft_pmap(ctx, numbers, primes, keep_prime, &least, .workers = 8, .ordered = true);
 	weft_tee(ctx, primes, both, 2, .slow = (enum weft_slow[]){ WEFT_BLOCK, WEFT_DROP_NEWEST });
-	weft_batch(ctx, both[0], pairs, 2, .within = WEFT_SECOND);
+	weft_batch(ctx, both[0], pairs, 2);
 	for (struct pair *p; seen < 6 && weft_recv(pairs, &p); seen++, free(p))
 		printf("%d %d\n", p->v[0], p->v[1]);
 	weft_cancel(ctx);
