@@ -198,7 +198,7 @@ static int count(_Atomic int64_t *n, int i)
 	return i == 700 ? -EIO : 0;
 }
 
-TEST(ErrgroupStress)
+TEST(ErrgroupStress, .real = true)
 {
 	_Atomic int64_t n = 0;
 	weft_errgroup g;
