@@ -18,8 +18,9 @@
 
 /*
  * A stage.  out is a channel of pointers to a struct with a size_t n and behind it, as the
- * last member, an array v of the input's type; each batch is made by malloc, with room for size
- * values, whatever the array's own, and is for the receiver to free; other members are not set.  It has at least one value and at most size, which must be above 0.  Options:
+ * last member, an array v of the input's type.  Each batch is made by malloc, with room for
+ * size values whatever the array's own, and is for the receiver to free; members but these
+ * two are not set.  It has at least one value and at most size, which must be above 0.  Options:
  *	.within	ns: a batch is offered that long after its first value came, at the latest;
  *		until somebody takes it it still grows.  0: full ones only; not below 0
  *	.drop	gets each value of a batch that is not delivered
