@@ -76,6 +76,11 @@ weft_subscriber *weft_broadcast_join_(struct weft_broadcast *b, struct weft_chan
 	return s;
 }
 
+static void lose(weft_subscriber *s)
+{
+	atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
+}
+
 int64_t weft_broadcast_lost(weft_subscriber *s)
 {
 	return atomic_load_explicit(&s->lost, memory_order_relaxed);
@@ -92,6 +97,8 @@ int64_t weft_broadcast_leave(weft_subscriber *s)
 		weft_close(s->gone);
 	while (s->busy)
 		weft_cond_wait(&b->not_busy, &b->m);
+	if (s->pending)
+		lose(s);
 	list_remove(&s->entry);
 	weft_mutex_unlock(&b->m);
 	lost = weft_broadcast_lost(s);
@@ -101,11 +108,6 @@ int64_t weft_broadcast_leave(weft_subscriber *s)
 }
 
 /* ---- sending ---- */
-
-static void lose(weft_subscriber *s)
-{
-	atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
-}
 
 /* False: it is to be waited for. */
 static bool offer(weft_subscriber *s, void *v)

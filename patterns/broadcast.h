@@ -66,8 +66,10 @@ typedef struct weft_subscriber weft_subscriber;
 int64_t	weft_broadcast_lost(weft_subscriber *s);
 
 /*
- * Frees s and returns how many it lost.  A send that waits for it gives up.  Afterwards
- * nobody sends on the channel; what is in it is yours.  Exactly once, also after close.
+ * Frees s and returns how many it lost: with those that came into its channel, all that were
+ * sent since it joined.  A send that waits for it, or has yet to, gives up, and is one of
+ * them.  Afterwards nobody sends on the channel; what is in it is yours.  Exactly once,
+ * also after close.
  */
 int64_t	weft_broadcast_leave(weft_subscriber *s);
 
