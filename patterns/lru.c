@@ -8,7 +8,8 @@
  *
  * A load is on its shard's list while it runs.  Whoever puts or removes the key meanwhile marks
  * it stale, and makes the group of calls forget it: what it brings is then older than what
- * the cache was told, and is for those only who asked before.
+ * the cache was told, and is for those only who asked before.  So is what it has brought: it
+ * is forgotten as it leaves the list.
  */
 #include "lru.h"
 
@@ -291,6 +292,18 @@ void weft_lru_purge(weft_lru *c)
 
 /* ---- loading ---- */
 
+/*
+ * Under the lock, when a call of the group has its answer.  It can still be joined, until it
+ * returns; but who asks from now on looks into the cache: what the answer was may be
+ * removed by then, and a callback would wait for itself.  Once all have left a call it cannot
+ * be joined, and the key may stand for a newer one.
+ */
+static void answered(weft_ctx *ctx, struct shard *s, const void *key, size_t len)
+{
+	if (!weft_err(ctx))
+		weft_singleflight_forget(s->c->flights, key, len);
+}
+
 /* The call of the group: its value is an entry with a reference. */
 static int load(weft_ctx *ctx, const void *key, size_t len, void *arg, void **value)
 {
@@ -307,10 +320,11 @@ static int load(weft_ctx *ctx, const void *key, size_t len, void *arg, void **va
 	list_init(&gone);
 	weft_mutex_lock(&s->m);
 	e = look_up(s, key, len, hash, &gone);	/* another load may just have ended */
-	if (!e)
+	if (e)
+		answered(ctx, s, key, len);
+	else
 		list_push_back(&s->loads, &l.in);
 	weft_mutex_unlock(&s->m);
-	tell(c, &gone);
 	*value = e;
 	if (e)
 		return 0;
@@ -321,6 +335,8 @@ static int load(weft_ctx *ctx, const void *key, size_t len, void *arg, void **va
 	list_remove(&l.in);
 	s->stats.loads++;
 	s->stats.failed += err != 0;
+	if (!l.stale)
+		answered(ctx, s, key, len);
 	/* there may be one already, by a load that was started when all had left this one */
 	if (e && !l.stale && !*where(s, key, len, hash))
 		put_in(s, hold(e), &gone);

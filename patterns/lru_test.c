@@ -372,6 +372,34 @@ TEST(LruRemoveWhileLoading, .bubble = true)
 	weft_lru_free(c);
 }
 
+/* Told by the load that makes room for the key: who asks after the removal gets no old value. */
+static void load_again(const void *key, size_t len, void *value, int why, void *arg)
+{
+	struct diary *d = arg;
+	struct got got = { 9, 0 };
+
+	(void)key, (void)len, (void)value;
+	if (why != WEFT_LRU_EVICTED)
+		return;
+	CHECK(weft_lru_remove(d->c, "key", 3));
+	ask(NULL, d->c, &got);
+	CHECK_EQ(got.n, 2);
+}
+
+TEST(LruCallbackOfALoadMayLoad, .bubble = true)
+{
+	struct diary d = { .takes = 0 };
+	struct got got = { 9, 0 };
+
+	d.c = weft_lru_new((struct weft_lru_options){ .max = 1, .load = load,
+	    .evicted = load_again, .arg = &d });
+	put(d.c, "other", 8);
+	ask(NULL, d.c, &got);
+	CHECK_EQ(got.n, 1);
+	CHECK_EQ(get(d.c, "key"), 2);
+	weft_lru_free(d.c);
+}
+
 TEST(LruPutWhileLoadingWins, .bubble = true)
 {
 	struct diary d = { .takes = WEFT_SECOND };
