@@ -133,6 +133,12 @@ static void grow(struct shard *s)
 	s->bucket = bucket;
 }
 
+static bool expired(const struct entry *e)
+{
+	return e->s->c->o.ttl && weft_now() >= e->expires;
+}
+
+/* Whatever for, one that has expired has left because of that. */
 static void take_out(struct shard *s, struct entry *e, int why, struct list *gone)
 {
 	*where(s, e->key, e->len, e->hash) = e->next;
@@ -141,6 +147,8 @@ static void take_out(struct shard *s, struct entry *e, int why, struct list *gon
 		list_remove(&e->age);
 	s->stats.len--;
 	s->stats.cost -= e->cost;
+	if (expired(e))
+		why = WEFT_LRU_EXPIRED;
 	s->stats.evicted += why == WEFT_LRU_EVICTED;
 	s->stats.expired += why == WEFT_LRU_EXPIRED;
 	e->why = why;
@@ -164,7 +172,8 @@ static void put_in(struct shard *s, struct entry *e, struct list *gone)
 	s->bucket[e->hash & s->mask] = e;
 	list_push_back(&s->use, &e->use);
 	if (s->c->o.ttl) {
-		e->expires = weft_now() + s->c->o.ttl;
+		if (__builtin_add_overflow(weft_now(), s->c->o.ttl, &e->expires))
+			e->expires = INT64_MAX;
 		list_push_back(&s->age, &e->age);
 	}
 	s->stats.len++;
@@ -177,7 +186,7 @@ static struct entry *look_up(struct shard *s, const void *key, size_t len, uint6
 {
 	struct entry *e = *where(s, key, len, hash);
 
-	if (e && s->c->o.ttl && weft_now() >= e->expires) {
+	if (e && expired(e)) {
 		take_out(s, e, WEFT_LRU_EXPIRED, gone);
 		return NULL;
 	}
@@ -262,6 +271,7 @@ bool weft_lru_remove(weft_lru *c, const void *key, size_t len)
 	struct shard *s = shard_of(c, hash);
 	struct entry *e;
 	struct list gone;
+	bool there;
 
 	list_init(&gone);
 	weft_mutex_lock(&s->m);
@@ -269,9 +279,10 @@ bool weft_lru_remove(weft_lru *c, const void *key, size_t len)
 	e = *where(s, key, len, hash);
 	if (e)
 		take_out(s, e, WEFT_LRU_REMOVED, &gone);
+	there = e && e->why == WEFT_LRU_REMOVED;
 	weft_mutex_unlock(&s->m);
 	tell(c, &gone);
-	return e;
+	return there;
 }
 
 void weft_lru_purge(weft_lru *c)

@@ -26,7 +26,7 @@ typedef struct weft_lru_item { void *value; } weft_lru_item;
 /* Why something has left the cache. */
 enum weft_lru_why {
 	WEFT_LRU_EVICTED,		/* to make room                     */
-	WEFT_LRU_EXPIRED,
+	WEFT_LRU_EXPIRED,		/* whoever found it                */
 	WEFT_LRU_REPLACED,		/* by put                           */
 	WEFT_LRU_REMOVED		/* by remove, purge or free         */
 };

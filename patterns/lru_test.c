@@ -232,6 +232,43 @@ TEST(LruExpires, .bubble = true)
 	CHECK_EQ(drops, 1);
 }
 
+TEST(LruExpiredIsNotThereForAnybody, .bubble = true)
+{
+	struct diary d = { .takes = 0 };
+	weft_lru *c = begin(&d, (struct weft_lru_options){ .max = 2, .ttl = WEFT_SECOND,
+	    .sweep = 3600 * WEFT_SECOND });
+
+	put(c, "a", 1);
+	put(c, "b", 2);
+	weft_sleep(WEFT_SECOND);
+	CHECK(!weft_lru_remove(c, "a", 1));
+	put(c, "b", 3);
+	CHECK_EQ(d.told[WEFT_LRU_EXPIRED], 2);
+	CHECK(weft_lru_remove(c, "b", 1));
+	put(c, "c", 4);
+	put(c, "d", 5);
+	weft_sleep(WEFT_SECOND);
+	put(c, "e", 6);			/* makes room, but of what was dead */
+	CHECK_EQ(weft_lru_stats(c).evicted, 0);
+	CHECK_EQ(weft_lru_stats(c).expired, 3);
+	weft_lru_free(c);
+	CHECK_EQ(d.told[WEFT_LRU_EXPIRED], 4);
+	CHECK_EQ(d.told[WEFT_LRU_REMOVED], 2);
+}
+
+TEST(LruLongestTtlIsForEver, .bubble = true)
+{
+	struct diary d = { .takes = 0 };
+	weft_lru *c = begin(&d, (struct weft_lru_options){ .max = 2, .ttl = INT64_MAX });
+
+	weft_sleep(WEFT_SECOND);
+	put(c, "a", 1);
+	CHECK_EQ(get(c, "a"), 1);
+	weft_sleep(3600 * WEFT_SECOND);
+	CHECK_EQ(get(c, "a"), 1);
+	weft_lru_free(c);
+}
+
 TEST(LruSweepsWhatNobodyAsksFor, .bubble = true)
 {
 	struct diary d = { .takes = 0 };
