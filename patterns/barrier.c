@@ -19,8 +19,9 @@ struct weft_barrier {
 	weft_mutex	m;		/* protects the rest; never held in the action */
 	int		parties, waiting;
 	bool		broken, acting;
+	unsigned	breaks;		/* and resets */
 	struct list	waiters;	/* waiting of them */
-	weft_cond	acted;		/* for those of the next round */
+	weft_cond	acted;		/* or broken: for those of the next round */
 	void		(*action)(void *);
 	void		*arg;
 };
@@ -77,6 +78,8 @@ static void break_round(weft_barrier *b, bool broken)
 
 	end_round(b, &round, true);
 	b->broken = broken;
+	b->breaks++;
+	weft_cond_broadcast(&b->acted);
 	weft_mutex_unlock(&b->m);
 	wake(&round);
 }
@@ -133,12 +136,14 @@ static int gather(weft_ctx *ctx, weft_barrier *b)
 
 int weft_barrier_wait(weft_ctx *ctx, weft_barrier *b)
 {
+	unsigned breaks;
 	int err = 0;
 
 	weft_mutex_lock(&b->m);
-	while (b->acting && !err)
+	breaks = b->breaks;
+	while (b->acting && !b->broken && b->breaks == breaks && !err)
 		err = weft_cond_wait_ctx(ctx, &b->acted, &b->m);
-	if (b->broken) {
+	if (b->broken || b->breaks != breaks) {
 		weft_mutex_unlock(&b->m);
 		return -EPIPE;
 	}

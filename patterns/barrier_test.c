@@ -249,6 +249,37 @@ TEST(BarrierNextRoundWaitsForTheAction, .bubble = true)
 	weft_barrier_free(b);
 }
 
+TEST(BarrierNextRoundIsBrokenAtOnce, .bubble = true)
+{
+	weft_barrier *b = weft_barrier_new(2, sleep_a_second, NULL);
+	weft_ctx *ctx = weft_with_timeout(NULL, WEFT_SECOND / 2);
+	int64_t start = weft_now();
+	int got[3] = { 9, 9, 9 };
+
+	for (int i = 0; i < 3; i++) {
+		weft_go(wait_for_all, NULL, b, &got[i]);	/* 2 is of the next round */
+		weft_settle();
+	}
+	weft_barrier_reset(b);
+	weft_settle();
+	CHECK_EQ(got[2], -EPIPE);
+	got[2] = 9;
+	weft_go(wait_for_all, NULL, b, &got[2]);
+	weft_settle();
+	CHECK_EQ(got[2], 9);
+	CHECK_EQ(weft_barrier_wait(ctx, b), -ETIMEDOUT);
+	weft_settle();
+	CHECK_EQ(got[2], -EPIPE);
+	CHECK_EQ(weft_barrier_wait(NULL, b), -EPIPE);
+	CHECK_EQ(weft_now() - start, WEFT_SECOND / 2);
+	CHECK_EQ(got[0], 9);		/* the action still runs: theirs is complete */
+	weft_sleep(WEFT_SECOND);
+	weft_settle();
+	CHECK_EQ(got[0] + got[1], 1);
+	weft_ctx_free(ctx);
+	weft_barrier_free(b);
+}
+
 /* ---- cars of four, all of one party or two and two ---- */
 
 enum { RIDERS = 8 };
