@@ -18,8 +18,9 @@
 #include "../weft/sync.h"
 
 struct weft_singleflight {
-	weft_mutex	m;		/* protects calls, and each one's waiters and joinable */
+	weft_mutex	m;		/* protects calls, asked, each one's waiters and joinable */
 	struct map	calls;		/* that can be joined */
+	size_t		asked;		/* calls with somebody who waits for them */
 	weft_waitgroup	running;	/* those in goroutines of their own */
 	void		*(*copy)(void *);
 	void		(*drop)(void *);
@@ -58,8 +59,8 @@ void weft_singleflight_free(weft_singleflight *g)
 	if (!g)
 		return;
 	weft_mutex_lock(&g->m);
-	if (g->calls.n)
-		die("weft_singleflight_free: %zu calls are on", g->calls.n);
+	if (g->asked)
+		die("weft_singleflight_free: %zu calls are on", g->asked);
 	weft_mutex_unlock(&g->m);
 	weft_waitgroup_wait(&g->running);
 	map_finish(&g->calls);
@@ -125,6 +126,7 @@ static void run(struct call *c)
 	list_init(&waiters);
 	weft_mutex_lock(&g->m);
 	unlist(c);
+	g->asked -= !list_empty(&c->waiters);
 	while ((e = list_pop_front(&c->waiters))) {
 		container_of(e, struct waiter, in)->ended = true;
 		list_push_back(&waiters, e);
@@ -158,6 +160,7 @@ static int leave(weft_singleflight *g, struct call *c, struct waiter *w, int err
 	}
 	list_remove(&w->in);
 	if (list_empty(&c->waiters)) {
+		g->asked--;
 		unlist(c);
 		weft_cancel(c->ctx);	/* under the lock, or it could be gone */
 	}
@@ -183,6 +186,7 @@ int weft_singleflight_do(weft_ctx *ctx, weft_singleflight *g, const void *key, s
 		c->ctx = stays ? NULL : weft_with_cancel(NULL);
 		c->f = f;
 		c->arg = arg;
+		g->asked++;
 		if (!stays)
 			weft_waitgroup_add(&g->running, 1);
 	}

@@ -257,6 +257,12 @@ static int for_ever(weft_ctx *ctx, const void *key, size_t len, void *arg, void 
 	return 0;
 }
 
+static int forget_and_free(weft_ctx *ctx, const void *key, size_t len, void *arg, void **value)
+{
+	weft_singleflight_forget(arg, key, len);
+	return for_ever(ctx, key, len, arg, value);
+}
+
 CHILD(SingleflightFreedInUse)
 {
 	weft_singleflight *g = weft_singleflight_new(NULL, NULL);
@@ -265,9 +271,19 @@ CHILD(SingleflightFreedInUse)
 	return weft_singleflight_do(NULL, g, NULL, 0, for_ever, g, &v, NULL);
 }
 
+CHILD(SingleflightForgottenAndFreedInUse)
+{
+	weft_singleflight *g = weft_singleflight_new(NULL, NULL);
+	void *v;
+
+	return weft_singleflight_do(NULL, g, NULL, 0, forget_and_free, g, &v, NULL);
+}
+
 TEST(SingleflightMisuseStopsTheProgram)
 {
 	CHECK_DIES("SingleflightFreedInUse", "weft_singleflight_free: 1 calls are on");
+	CHECK_DIES("SingleflightForgottenAndFreedInUse",
+	    "weft_singleflight_free: 1 calls are on");
 }
 
 /* ---- a crowd ---- */
