@@ -54,7 +54,10 @@ static int wait(weft_ctx *ctx, weft_bulkhead *b, struct waiter *w)
 	both = weft_with_timeout(ctx, b->o.max_wait);
 	err = weft_waitgroup_wait_ctx(both, &w->woken);
 	weft_ctx_free(both);
-	return err && !weft_err(ctx) ? -ETIME : err;
+	if (!err)
+		return 0;
+	err = weft_err(ctx);		/* its own: both may have ended with max_wait just before */
+	return err ? err : -ETIME;
 }
 
 /* 0: it was let in all the same. */

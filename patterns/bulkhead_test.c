@@ -128,6 +128,30 @@ TEST(BulkheadWhoGivesUpTakesNoPlace, .explore = 500)
 	weft_bulkhead_free(b);
 }
 
+static void cancel_after(weft_ctx *ctx, int64_t ns)
+{
+	weft_sleep(ns);
+	weft_cancel(ctx);
+}
+
+TEST(BulkheadGivesTheContextsOwnError, .explore = 500)
+{
+	weft_bulkhead *b = make(1, 1, WEFT_SECOND);
+	weft_ctx *ctx = weft_with_cancel(NULL);
+	int err;
+
+	weft_bulkhead_enter(NULL, b);
+	weft_go(cancel_after, ctx, WEFT_SECOND);
+	err = weft_bulkhead_enter(ctx, b);
+	SOMETIMES(err == -ETIME, "the end of the wait came first");
+	if (err != -ETIME)
+		CHECK_EQ(err, -ECANCELED);	/* it has no deadline */
+	weft_settle();
+	weft_bulkhead_leave(b);
+	weft_ctx_free(ctx);
+	weft_bulkhead_free(b);
+}
+
 /* ---- misuse ---- */
 
 CHILD(BulkheadLeftTwice)
