@@ -33,7 +33,8 @@ enum weft_lru_why {
 
 /*
  * 0, with *value set, which was NULL, or a negative errno.  *cost is 1 unless you set it.
- * ctx, which may be NULL, is cancelled when nobody waits for the value any more.
+ * ctx, which may be NULL, is cancelled when nobody waits for the value any more.  It must
+ * return, and must not ask the cache for its own key: it would wait for itself.
  */
 typedef int weft_lru_load_fn(weft_ctx *ctx, const void *key, size_t len, void *arg,
     void **value, int64_t *cost);
@@ -59,7 +60,8 @@ weft_lru *weft_lru_new(struct weft_lru_options options);
 
 /*
  * Stops the sweeper, waits for loads that nobody waits for, and removes everything.
- * NULL: nothing.  What is not released by then stops the program.
+ * NULL: nothing.  What is not released by then stops the program.  evicted may still look
+ * something up meanwhile, but neither put nor load.
  */
 void	weft_lru_free(weft_lru *c);
 

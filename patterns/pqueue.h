@@ -9,8 +9,8 @@
  *		...
  *
  * The least priority first, as in Java and Python; among equals the first to come.  It
- * has no bound.  Values are yours, NULL is one like any other.  A handle may be used for
- * ever: when its value has left the queue it says so.
+ * has no bound.  Values are yours, also those in a queue that is freed; NULL is one like any
+ * other.  A handle may be used for ever: when its value has left the queue it says so.
  */
 #ifndef PATTERNS_PQUEUE_H
 #define PATTERNS_PQUEUE_H

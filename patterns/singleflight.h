@@ -26,6 +26,8 @@ typedef struct weft_singleflight weft_singleflight;
 /*
  * The call.  0, with *value set, which was NULL, or a negative errno: no value.  ctx is its own:
  * it is cancelled when all who asked have left, and carries no values.  key and arg: see do.
+ * It must return: one that asks for its own key waits for itself, and weft_goexit in it
+ * leaves those who asked without an answer.
  */
 typedef int weft_singleflight_fn(weft_ctx *ctx, const void *key, size_t len, void *arg,
     void **value);
