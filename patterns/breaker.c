@@ -98,6 +98,14 @@ static uint64_t look(weft_breaker *b)
 	return atomic_load_explicit(&b->now_in, memory_order_acquire);
 }
 
+/* In ns from now; if that is too far away, never. */
+static int64_t in(int64_t ns)
+{
+	int64_t at;
+
+	return __builtin_add_overflow(weft_now(), ns, &at) ? INT64_MAX : at;
+}
+
 static void forget(weft_breaker *b)
 {
 	b->row = 0;
@@ -112,7 +120,7 @@ static void change(weft_breaker *b, enum weft_breaker_state to)
 
 	forget(b);
 	if (to == WEFT_BREAKER_IS_OPEN)
-		b->until = weft_now() + b->o.open_for;
+		b->until = in(b->o.open_for);
 	if (b->o.on_change)
 		buf_addc(&b->changes, (char)to);
 	/* release: pairs with the acquire in look */
@@ -174,7 +182,7 @@ static int take_probe(weft_breaker *b, weft_breaker_ticket *t)
 
 		if (p->taken == SUCCEEDED || (p->taken && now < p->until))
 			continue;
-		*p = (struct probe){ ++b->serial, now + b->o.lease };
+		*p = (struct probe){ ++b->serial, in(b->o.lease) };
 		t->probe = p->taken;
 		return 0;
 	}

@@ -252,6 +252,21 @@ TEST(BreakerLostProbeDoesNotStick, .bubble = true)
 	weft_breaker_free(b);
 }
 
+TEST(BreakerWithoutEnd, .bubble = true)
+{
+	weft_breaker *b = half_open((weft_breaker_options){ .lease = INT64_MAX });
+
+	allowed(b);
+	weft_sleep(1000 * WEFT_SECOND);
+	CHECK_EQ(refusal(b), WEFT_BREAKER_BUSY);	/* its lease has not ended */
+	weft_breaker_free(b);
+	b = weft_breaker_new((weft_breaker_options){ .consecutive = 1, .open_for = INT64_MAX });
+	calls(b, 1, -EIO);
+	weft_sleep(1000 * WEFT_SECOND);
+	CHECK_EQ(is(b), OPEN);
+	weft_breaker_free(b);
+}
+
 TEST(BreakerLateProbeCountsUntilItIsReplaced, .bubble = true)
 {
 	weft_breaker *b = half_open((weft_breaker_options){ .lease = WEFT_SECOND });
