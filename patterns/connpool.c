@@ -166,8 +166,10 @@ static weft_connpool_lease *made(weft_connpool *p, void *conn)
 	int64_t now = weft_now(), more = p->o.jitter ?
 	    (int64_t)(weft_random() % (uint64_t)p->o.jitter) : 0;
 
-	*l = (weft_connpool_lease){ .p = p, .conn = conn, .used = now,
-	    .ends = now + p->o.lifetime + more };
+	*l = (weft_connpool_lease){ .p = p, .conn = conn, .used = now };
+	if (__builtin_add_overflow(p->o.lifetime, more, &l->ends) ||
+	    __builtin_add_overflow(l->ends, now, &l->ends))
+		l->ends = INT64_MAX;	/* so far away is never */
 	list_init(&l->at);
 	return l;
 }
@@ -239,6 +241,11 @@ static int wait_in_line(weft_ctx *ctx, weft_connpool *p, weft_connpool_lease **o
 	return err;
 }
 
+static bool is_doubtful(const weft_connpool *p, const weft_connpool_lease *l, int64_t now)
+{
+	return p->o.check && p->o.check_after >= 0 && now - l->used >= p->o.check_after;
+}
+
 /* Under the lock.  Looks at what is idle until one is good; *out is NULL if none is. */
 static int take_idle(weft_ctx *ctx, weft_connpool *p, weft_connpool_lease **out)
 {
@@ -249,8 +256,12 @@ static int take_idle(weft_ctx *ctx, weft_connpool *p, weft_connpool_lease **out)
 		bool old = now >= l->ends, good = !old, ended = false;
 
 		/* from here on it counts in total only, so that close waits for us */
-		if (good && p->o.check && p->o.check_after >= 0 &&
-		    now - l->used >= p->o.check_after) {
+		if (good && is_doubtful(p, l, now)) {
+			if (weft_err(ctx)) {	/* no time to ask, which is not its fault */
+				give(p, l);
+				p->s.cancelled++;
+				return weft_err(ctx);
+			}
 			weft_mutex_unlock(&p->lock);
 			good = is_good(ctx, l);
 			ended = !good && weft_err(ctx);

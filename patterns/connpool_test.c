@@ -404,6 +404,21 @@ TEST(ConnpoolLifetimeEndsWithJitter, .bubble = true)
 	weft_connpool_free(p);
 }
 
+TEST(ConnpoolLifetimeWithoutEnd, .bubble = true)
+{
+	struct side s = {0};
+	weft_connpool *p = pool(&s, (weft_connpool_options){ .lifetime = INT64_MAX,
+	    .jitter = WEFT_SECOND, .idle = INT64_MAX });
+
+	for (int i = 0; i < 3; i++) {
+		weft_connpool_release(acquire(p));
+		weft_sleep(100 * WEFT_SECOND);
+	}
+	CHECK_EQ(s.made, 1);
+	CHECK_EQ(stats(p).too_old, 0);
+	weft_connpool_free(p);
+}
+
 TEST(ConnpoolLifetimeOfOneThatIsOut, .bubble = true)
 {
 	struct side s = {0};
@@ -462,6 +477,22 @@ TEST(ConnpoolCheckHasItsOwnTimeout, .bubble = true)
 	CHECK_EQ(acquire_for(p, WEFT_SECOND), -ETIMEDOUT);	/* the shorter of both */
 	CHECK_EQ(stats(p).total, 0);
 	CHECK_EQ(stats(p).unhealthy, 1);	/* of the second nobody knows */
+	weft_connpool_free(p);
+}
+
+TEST(ConnpoolChecksNothingForOneWhoIsGone, .bubble = true)
+{
+	struct side s = { .checks_take = 1 };
+	weft_connpool *p = pool(&s, (weft_connpool_options){ .check = check });
+
+	weft_connpool_release(acquire(p));
+	weft_sleep(2 * WEFT_SECOND);
+	CHECK_EQ(acquire_for(p, 0), -ETIMEDOUT);
+	CHECK_EQ(stats(p).cancelled, 1);
+	CHECK_EQ(s.checks, 0);
+	CHECK_EQ(stats(p).idle, 1);		/* and it is as good as it was */
+	CHECK_EQ(acquire_for(p, WEFT_SECOND), 0);
+	CHECK_EQ(s.made, 1);
 	weft_connpool_free(p);
 }
 
