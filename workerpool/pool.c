@@ -149,7 +149,7 @@ void workerpool_shrink(weft_workerpool *p, int64_t now)
 	int64_t steps = p->calm < 0 ? 0 : (now - p->calm) / p->o.shrink_after;
 	int least = p->running > p->o.workers ? p->running : p->o.workers;
 
-	if (steps && p->target > least) {
+	if (steps > 0 && p->target > least) {	/* now is from before the lock: maybe older */
 		p->calm += steps * p->o.shrink_after;
 		p->target = p->target - steps > least ? p->target - (int)steps : least;
 		note_calm(p, now);
@@ -363,13 +363,16 @@ static struct queued *take_all(weft_workerpool *p)
 	while (p->queue.n) {
 		struct queued *q = unqueue(p, oldest_of_the_highest(p));
 
-		p->s.dropped++;
-		if (q->caller) {
+		if (q->caller) {	/* who has the arguments, and is told */
 			q->caller->q = NULL;
 			q->caller->done = true;
 			q->caller->err = -ESHUTDOWN;
 			weft_cond_signal(&q->caller->told);
+			p->s.submitted--;
+			queued_free(p, q);
+			continue;
 		}
+		p->s.dropped++;
 		*end = q;
 		end = &q->next;
 	}

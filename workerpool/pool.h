@@ -46,7 +46,10 @@ struct weft_workerpool_options {
 	int	max;			/* workers: it does not scale */
 	int	grow_at;		/* 4 */
 	int64_t	shrink_after;		/* ns; 10 s */
-	/* Is told of each job that stop drops, to free its arguments.  Not under a lock. */
+	/*
+	 * Is told of each job that stop drops, to free its arguments; but not of those of
+	 * submit_wait, which has them, and says so.  Not under a lock.
+	 */
 	void	(*dropped)(const weft_job *job, void *arg);
 	void	*arg;
 };
@@ -91,7 +94,7 @@ struct weft_workerpool_stats {
 	int64_t	queued;			/* jobs that wait                             */
 	int	submitters;		/* calls of submit that wait for room         */
 	int64_t	submitted;		/* = running + queued + done + dropped; what
-					   submit_wait took back does not count       */
+					   submit_wait did not begin does not count   */
 	int64_t	done, failed, dropped;	/* failed ones are done, too                  */
 };
 void	weft_workerpool_get_stats(weft_workerpool *p, weft_workerpool_stats *out);

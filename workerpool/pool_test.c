@@ -6,7 +6,7 @@
 #include "../weft/sync.h"
 #include "../weft/testing.h"
 #include "../weft/time.h"
-#include "pool.h"
+#include "pool_impl.h"
 
 struct crowd { _Atomic int now, most, done; };
 
@@ -290,6 +290,25 @@ TEST(PoolShrinksWhenNotNeeded, .bubble = true)
 	weft_workerpool_free(p);
 }
 
+/* Who looked at the clock, and then had to wait for the lock, is late with an old time. */
+TEST(PoolDoesNotGrowByAnOldTime, .bubble = true)
+{
+	weft_workerpool *p = weft_workerpool_new((weft_workerpool_options){ .workers = 1, .max = 2,
+	    .grow_at = 1, .shrink_after = 10 * WEFT_SECOND });
+	struct crowd c = {0};
+
+	for (int i = 0; i < 3; i++)
+		weft_workerpool_submit(NULL, p, weft_job(work, &c, WEFT_SECOND));
+	CHECK_EQ(stats(p).workers, 2);
+	weft_sleep(3 * WEFT_SECOND);		/* both are free, and still there */
+	weft_mutex_lock(&p->lock);
+	CHECK(p->calm >= 0);
+	workerpool_shrink(p, p->calm - 50 * WEFT_SECOND);
+	CHECK_EQ(p->target, 2);
+	weft_mutex_unlock(&p->lock);
+	weft_workerpool_free(p);
+}
+
 TEST(PoolShrinksNotBelowWhatRuns, .bubble = true)
 {
 	weft_workerpool *p = weft_workerpool_new((weft_workerpool_options){ .workers = 1, .max = 3,
@@ -448,6 +467,47 @@ TEST(PoolStopCancels, .bubble = true)
 	weft_ctx_free(ctx);
 }
 
+static int at_once(const char *arg)
+{
+	return *arg;
+}
+
+/* The argument is gone when the caller has been told. */
+static void call_with_own(weft_workerpool *p, weft_chan(int) out)
+{
+	char *arg = xmalloc(1);
+	int err = weft_workerpool_submit_wait(NULL, p, weft_job(at_once, arg), NULL);
+
+	free(arg);
+	weft_send(out, err);
+}
+
+static void drop_pointer(const weft_job *job, void *arg)
+{
+	free((char *)job->words[0]);
+	++*(int *)arg;
+}
+
+TEST(PoolStopLeavesArgumentsToWhoWaits, .explore = 200)
+{
+	int err, dropped = 0;
+	weft_workerpool *p = weft_workerpool_new((weft_workerpool_options){ .workers = 1,
+	    .dropped = drop_pointer, .arg = &dropped });
+	weft_chan(int) out = weft_make(int, 1);
+
+	weft_workerpool_submit(NULL, p, weft_job(until_done, weft_workerpool_ctx(p)));
+	weft_go(call_with_own, p, out);
+	weft_settle();
+	weft_workerpool_submit(NULL, p, weft_job(at_once, (char *)xmalloc(1)));
+	CHECK_EQ(weft_workerpool_stop(NULL, p, WEFT_WORKERPOOL_CANCEL), 0);
+	weft_recv(out, &err);
+	CHECK_EQ(err, -ESHUTDOWN);
+	CHECK_EQ(dropped, 1);
+	CHECK_EQ(stats(p).dropped, 1);
+	weft_workerpool_free(p);
+	weft_free(out);
+}
+
 static void submit_into(weft_workerpool *p, int wait, weft_chan(int) out)
 {
 	weft_send(out, wait ? weft_workerpool_submit_wait(NULL, p, weft_job(give, 0), NULL) :
@@ -594,7 +654,7 @@ static void customer(struct tally *c, int n)
 	}
 }
 
-/* A job whose submit_wait was told that it is dropped counts in dropped and in shut. */
+/* A job whose submit_wait was told that it will not be begun counts in shut only. */
 static void everybody(struct tally *c, int customers, int n, enum weft_workerpool_how how)
 {
 	weft_waitgroup wg = {0};
