@@ -206,7 +206,7 @@ static void fill(struct bucket *b, int64_t now, int extra)
 	if (b->rate == WEFT_RATELIMIT_INF)
 		b->level = full;
 	else if (now > b->last)
-		b->level += (__int128)(now - b->last) * b->rate;
+		b->level += ((__int128)now - b->last) * b->rate;
 	if (b->level > full)
 		b->level = full;
 	if (now > b->last)
@@ -223,7 +223,7 @@ static int64_t zero_at(const struct bucket *b, __int128 level)
 	if (b->rate == 0)
 		return INT64_MAX;
 	ns = (b->rate - 1 - level) / b->rate;
-	return ns > INT64_MAX - b->last ? INT64_MAX : b->last + (int64_t)ns;
+	return b->last + ns > INT64_MAX ? INT64_MAX : (int64_t)(b->last + ns);
 }
 
 static int take(struct bucket *b, int64_t now, int n, enum weft_ratelimit_mode mode,

@@ -136,6 +136,20 @@ TEST(RatelimitClockThatGoesBack)
 	weft_ratelimit_free(l);
 }
 
+TEST(RatelimitClockOfExtremes)
+{
+	weft_ratelimit *l = weft_ratelimit_new(1, WEFT_SECOND, 2);
+
+	CHECK(weft_ratelimit_allow_at(l, -WEFT_SECOND, 2));
+	CHECK(!weft_ratelimit_allow_at(l, -WEFT_SECOND, 2));
+	CHECK(weft_ratelimit_allow_at(l, INT64_MAX, 2));
+	CHECK(!weft_ratelimit_allow_at(l, INT64_MAX, 1));
+	weft_ratelimit_free(l);
+	l = weft_ratelimit_new(INT64_MAX - 1, 1, INT32_MAX);
+	CHECK(weft_ratelimit_allow_at(l, INT64_MAX, INT32_MAX));	/* it starts full */
+	weft_ratelimit_free(l);
+}
+
 /* ---- reserve and cancel ---- */
 
 TEST(RatelimitReserves, .bubble = true)
