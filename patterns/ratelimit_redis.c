@@ -266,9 +266,10 @@ static void let_lapse(struct shared *s, int64_t now)
 static int wanted(struct shared *s, int need)
 {
 	int64_t most = s->o.lease, waiting = __atomic_load_n(&s->l.waiting, __ATOMIC_RELAXED);
+	__int128 in_10_ms = (__int128)10000 * s->rate / s->per;
 
 	if (!most)
-		most = 10000 * (__int128)s->rate / s->per < MOST ? 10000 * s->rate / s->per : MOST;
+		most = in_10_ms < MOST ? (int64_t)in_10_ms : MOST;
 	s->want = s->lapsed ? s->since : s->want + s->want / 4 + 1;
 	if (s->want < waiting)
 		s->want = waiting < MOST ? (int)waiting : MOST;
@@ -397,6 +398,7 @@ static void set(struct shared *s, int64_t rate, int64_t per, int burst)
 	if (s->rate && s->rate != WEFT_RATELIMIT_INF && (__int128)s->per * s->burst >> 52)
 		die("weft_ratelimit_redis: a burst of %d at this rate cannot be counted", s->burst);
 	s->lease = (struct lease){ 0 };
+	s->mark++;			/* what is cancelled later does not come into another */
 	s->refused = 0;
 }
 

@@ -301,6 +301,38 @@ TEST(RedisLimitChanges, .bubble = true)
 	fake_stop(&f);
 }
 
+TEST(RedisLimitCancelAfterAChange, .bubble = true)
+{
+	struct fake f = {0};
+	weft_ratelimit *l = limiter(1, 1, false);
+	reservation r;
+	int asked;
+
+	fake_start(&f);
+	CHECK(weft_ratelimit_allow(l, 1));
+	CHECK_EQ(weft_ratelimit_reserve(l, 1, &r), 0);
+	weft_ratelimit_set_limit(l, 1, INT64_C(3000000000) * WEFT_SECOND);
+	weft_ratelimit_cancel(l, &r);
+	asked = f.asked;
+	CHECK(!weft_ratelimit_allow(l, 1));
+	CHECK_EQ(f.asked, asked + 1);		/* it has not come back as one of the new rate */
+	weft_ratelimit_free(l);
+	fake_stop(&f);
+}
+
+TEST(RedisLimitLeasesAtOddRates, .bubble = true)
+{
+	struct fake f = {0};
+	weft_ratelimit *l = limiter(1, 40, false);
+
+	fake_start(&f);
+	weft_ratelimit_set_limit(l, INT64_C(1000000000000001), 100000000 * WEFT_SECOND);
+	CHECK_EQ(allowed(l, 20), 20);		/* the server here is not so exact */
+	CHECK(f.asked < 15);
+	weft_ratelimit_free(l);
+	fake_stop(&f);
+}
+
 static void check_fails(weft_ratelimit *l, int err, const char *why)
 {
 	char text[128];
