@@ -440,6 +440,9 @@ weft_connpool *weft_connpool_new(weft_connpool_options o)
 	if (!o.make || o.min < 0 || o.max < o.min || o.jitter < 0)
 		die("weft_connpool_new: make is %p, min %d, max %d, jitter %lld", (void *)o.make,
 		    o.min, o.max, (long long)o.jitter);
+	if (o.idle < 0 || o.lifetime < 0 || o.period < 0 || o.check_timeout < 0 ||
+	    o.make_timeout < 0)
+		die("weft_connpool_new: a time is negative");
 	p->o = o;
 	p->ctx = weft_with_cancel(NULL);
 	list_init(&p->idle);

@@ -790,8 +790,16 @@ CHILD(ConnpoolWithoutMake)
 	return 0;
 }
 
+/* Its keeper would never rest. */
+CHILD(ConnpoolPeriodBelowZero)
+{
+	weft_connpool_new((weft_connpool_options){ .make = make, .period = -1 });
+	return 0;
+}
+
 TEST(ConnpoolMisuse)
 {
 	CHECK_DIES("ConnpoolReleaseTwice", "has ended already");
 	CHECK_DIES("ConnpoolWithoutMake", "weft_connpool_new: make is");
+	CHECK_DIES("ConnpoolPeriodBelowZero", "weft_connpool_new: a time is negative");
 }
