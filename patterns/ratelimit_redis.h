@@ -19,7 +19,8 @@
  * ask (also allow) waits for the answer, timeout at most, whatever its context says.
  * Without an answer it fails, unless open says that then everybody may pass: -ECONNREFUSED,
  * -ENOENT and so on from weft_dial, -ECONNRESET, -EHOSTDOWN: no answer in time, -EACCES: the
- * password, -EPROTO: the server does not understand.  100 ms later it is tried again.
+ * password, -EPROTO: the server does not understand, or the key is in use for something
+ * else, and is left as it is.  100 ms later it is tried again.
  */
 #ifndef PATTERNS_RATELIMIT_REDIS_H
 #define PATTERNS_RATELIMIT_REDIS_H

@@ -463,6 +463,36 @@ TEST(RedisLimitOfARealServer, .real = true)
 	redis_server_stop(&s);
 }
 
+static void tell(struct redis_server *s, const char *command)
+{
+	weft_conn *c;
+	char text[64];
+
+	REQUIRE(weft_dial(NULL, s->addr, &c) == 0);
+	CHECK_EQ(weft_write(NULL, c, command, strlen(command)), (ssize_t)strlen(command));
+	CHECK(weft_read(NULL, c, text, sizeof text) > 0 && text[0] != '-');
+	weft_conn_close(c);
+}
+
+TEST(RedisLimitLeavesForeignKeysAlone, .real = true)
+{
+	struct redis_server s;
+	weft_ratelimit *l;
+	char text[256];
+
+	start(&s, weft_tempdir());
+	for (int i = 0; i < 2; i++) {
+		tell(&s, i ? "RPUSH weft:ratelimit a\r\n" : "SET weft:ratelimit a\r\n");
+		l = real(&s, 1, WEFT_SECOND, 1);
+		CHECK_EQ(weft_ratelimit_wait(NULL, l, 1), -EPROTO);
+		weft_ratelimit_redis_error(l, text, sizeof text);
+		CHECK(strstr(text, i ? "WRONGTYPE" : "the key is in use for something else"));
+		weft_ratelimit_free(l);
+		tell(&s, "DEL weft:ratelimit\r\n");
+	}
+	redis_server_stop(&s);
+}
+
 TEST(RedisLimitOutlivesTheServer, .real = true)
 {
 	const char *dir = weft_tempdir();
