@@ -66,12 +66,14 @@ static struct backoff backoff(const weft_retry *r)
 		.factor = r->factor ? r->factor : 2,
 	};
 
-	if (b.min < 0 || (r->max && b.min > b.max))
+	if (b.min < 0 || b.max < 0 || (r->min && r->max && b.min > b.max))
 		die("weft_retry_do: min is %lld, max %lld", (long long)b.min, (long long)b.max);
 	if (!(b.factor >= 1))
 		die("weft_retry_do: factor is %g", b.factor);
-	if (b.max < b.min)
-		b.max = b.min;		/* a long min, and nothing said of max */
+	if (b.min > b.max && r->max)
+		b.min = b.max;		/* a short max, and nothing said of min */
+	else if (b.min > b.max)
+		b.max = b.min;
 	b.d = b.last = b.min;
 	return b;
 }

@@ -40,7 +40,7 @@ struct weft_retry_budget {
 typedef struct weft_retry weft_retry;
 struct weft_retry {
 	int	attempts;		/* at most so many; 3.  Below 0: any number */
-	int64_t	min, max;		/* ns between them; 100 ms and 30 s */
+	int64_t	min, max;		/* ns between them; 100 ms and 30 s, or as the other */
 	double	factor;			/* 2; from 1 on */
 	enum weft_retry_jitter jitter;
 	int64_t	total;			/* ns for everything; as long as ctx lasts */

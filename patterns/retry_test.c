@@ -79,6 +79,18 @@ TEST(RetryBackoffGrowsUpToItsMax, .bubble = true)
 		CHECK_EQ(gap(&s, i), want[i] * WEFT_MS);
 }
 
+TEST(RetryOneBoundMovesTheOther, .bubble = true)
+{
+	weft_retry low = { .max = 10 * WEFT_MS, .jitter = WEFT_RETRY_NONE };
+	weft_retry high = { .min = 60 * WEFT_SECOND, .jitter = WEFT_RETRY_NONE };
+	struct script s = {0}, slow = {0};
+
+	weft_retry_do(NULL, &low, play, &s);
+	CHECK(gap(&s, 1) == 10 * WEFT_MS && gap(&s, 2) == 10 * WEFT_MS);
+	weft_retry_do(NULL, &high, play, &slow);
+	CHECK(gap(&slow, 1) == 60 * WEFT_SECOND && gap(&slow, 2) == 60 * WEFT_SECOND);
+}
+
 TEST(RetryBackoffDoesNotOverflow, .bubble = true)
 {
 	weft_retry r = { .attempts = 5, .min = WEFT_SECOND, .max = INT64_MAX / 4, .factor = 1e300,
