@@ -15,8 +15,8 @@ TEST(FirstAnswerWins)
 	weft_chan(int) c = weft_make(int, 0);
 	int v;
 
-	weft_go(answer, c, 1);
-	weft_go(answer, c, 2);
+	for (int i = 1; i <= 2; i++)
+		weft_go(answer, c, i);
 	weft_recv(c, &v);
 	CHECK(v == 1 || v == 2);
 }
