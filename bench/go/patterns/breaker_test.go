@@ -34,7 +34,7 @@ func benchmarkBreaker(b *testing.B, goroutines int, s gobreaker.Settings) {
 	wg.Wait()
 }
 
-var rate = gobreaker.Settings{
+var failureRate = gobreaker.Settings{
 	Interval:     10 * time.Second,
 	BucketPeriod: time.Second,
 	ReadyToTrip: func(c gobreaker.Counts) bool {
@@ -46,8 +46,8 @@ func BenchmarkBreaker(b *testing.B)  { benchmarkBreaker(b, 1, gobreaker.Settings
 func BenchmarkBreaker8(b *testing.B) { benchmarkBreaker(b, 8, gobreaker.Settings{}) }
 
 // With a window of ten buckets.
-func BenchmarkBreakerRate(b *testing.B)  { benchmarkBreaker(b, 1, rate) }
-func BenchmarkBreakerRate8(b *testing.B) { benchmarkBreaker(b, 8, rate) }
+func BenchmarkBreakerRate(b *testing.B)  { benchmarkBreaker(b, 1, failureRate) }
+func BenchmarkBreakerRate8(b *testing.B) { benchmarkBreaker(b, 8, failureRate) }
 
 func BenchmarkBreakerOpen(b *testing.B) {
 	cb := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
