@@ -17,6 +17,9 @@ CFLAGS	?= -O2 -g
 CLASH	= $(if $(findstring gcc,$(CC)),-fstack-clash-protection)
 ALL	= -std=gnu11 -D_GNU_SOURCE -I. -pthread $(CLASH) $(WARN) $(CFLAGS) $(SAN)
 HIREDIS	:= $(shell pkg-config --libs hiredis 2>/dev/null)
+# what weft-pipeline links; libcurl and OpenSSL it loads when a configuration asks for them
+PIPE_PC	= libpcre2-8 sqlite3 yaml-0.1 libzstd zlib libmaxminddb
+PIPE_LIBS := $(shell pkg-config --libs $(PIPE_PC) 2>/dev/null)
 ARCH	= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//')
 need	= check
 
@@ -43,9 +46,12 @@ need	= aarch64
 # static, and then the harness's malloc meets the C library's
 LDFLAGS	+= -static -Wl,--allow-multiple-definition
 HIREDIS	=
+PIPE_LIBS =
 endif
 
-LAYERS	= base weft heap testing patterns pipeline workerpool
+# the pipeline needs libraries that there are only for this machine
+PIPE	= $(if $(PIPE_LIBS),pipeline)
+LAYERS	= base weft heap testing patterns $(PIPE) workerpool
 # what speaks to Redis is a library of its own, if there is hiredis
 REDIS	= $(if $(HIREDIS),$B/libweft-redis.a)
 no_redis = $(if $(HIREDIS),$1,$(foreach f,$1,$(if $(findstring _redis,$f),,$f)))
@@ -54,8 +60,8 @@ tests	= $(call no_redis,$(wildcard $1/*_test.c))
 obj	= $(patsubst %,$B/%.o,$(basename $1))
 
 RT	= $B/libweft-testing.a $B/libweft.a
-LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns pipeline workerpool) $(REDIS)
-PROGRAMS = $B/weft-pipeline
+LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns $(PIPE) workerpool) $(REDIS)
+PROGRAMS = $(PIPE:%=$B/weft-%)
 TESTS	= $(foreach d,$(LAYERS),$(if $(call tests,$d),$B/$d.test))
 compiles = $(foreach f,$(call no_redis,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c)),\
 	  $(if $(shell grep -l '^compile error' $(f:.c=.want) 2>/dev/null),,$f))
@@ -114,7 +120,8 @@ $(LIBS):
 	$(AR) rcs $@ $^
 
 # the harness's main is found in one library and called from another
-LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(if $(filter $(REDIS),$^),$(HIREDIS)) $(LDLIBS)
+LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(if $(filter $(REDIS),$^),$(HIREDIS)) \
+	  $(if $(filter %libweft-pipeline.a,$^),$(PIPE_LIBS) -ldl) $(LDLIBS)
 .SECONDEXPANSION:
 $B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$(filter-out $(RT),$(LIBS))) $$(if $$(filter patterns,$$*),$(REDIS)) $(RT)
 	$(LINK)

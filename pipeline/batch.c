@@ -9,6 +9,14 @@
 
 #include <stdlib.h>
 
+#define CHUNK	(8 << 10)
+
+struct chunk {
+	struct chunk	*next;
+	size_t		 used, size;
+	_Alignas(void *) char data[];
+};
+
 void
 batch_pool_init(struct batch_pool *p, int n, size_t size)
 {
@@ -33,6 +41,7 @@ batch_pool_finish(struct batch_pool *p)
 		for (int f = 0; f < RENDER_FORMATS; f++)
 			buf_finish(&b->rendered[f]);
 		free(b->lines);
+		free(b->fields);
 	}
 	weft_free(p->idle);
 	free(p->all);
@@ -44,7 +53,7 @@ batch_get(struct batch_pool *p)
 	struct batch *b;
 
 	weft_recv(p->idle, &b);
-	b->nlines = b->nerrors = b->nkeep = 0;
+	b->nlines = b->nerrors = b->nkeep = b->nfields = 0;
 	b->bytes.len = 0;
 	b->next = NULL;
 	/* the channel orders this before whoever is sent the batch */
@@ -57,6 +66,15 @@ batch_ref(struct batch *b, int n)
 {
 	/* the caller has a reference: nobody can be freeing it */
 	atomic_fetch_add_explicit(&b->refs, n, memory_order_relaxed);
+}
+
+static void
+free_chunks(struct batch *b)
+{
+	for (struct chunk *c; (c = b->chunks); ) {
+		b->chunks = c->next;
+		free(c);
+	}
 }
 
 /* A long line has made it big; the memory is for everyone. */
@@ -77,6 +95,7 @@ batch_unref(struct batch *b)
 	assert_always(left > 0);
 	if (left > 1)
 		return;
+	free_chunks(b);
 	shrink(&b->bytes, b->pool->size);
 	for (int f = 0; f < RENDER_FORMATS; f++)
 		shrink(&b->rendered[f], b->pool->size);
@@ -93,4 +112,66 @@ batch_add(struct batch *b)
 	struct line *l = &b->lines[b->nlines++];
 	memset(l, 0, sizeof(*l));
 	return l;
+}
+
+void *
+batch_alloc(struct batch *b, size_t n)
+{
+	struct chunk *c = b->chunks;
+
+	n = (n + sizeof(void *) - 1) & -sizeof(void *);
+	if (!c || c->size - c->used < n) {
+		size_t size = n > CHUNK ? n : CHUNK;
+
+		c = xmalloc(sizeof(*c) + size);
+		*c = (struct chunk){ .next = b->chunks, .size = size };
+		b->chunks = c;
+	}
+	c->used += n;
+	return c->data + c->used - n;
+}
+
+static void
+grow_fields(struct batch *b, size_t n)
+{
+	if (b->fields_room - b->nfields >= n)
+		return;
+	b->fields_room = 2 * b->fields_room + n;
+	b->fields = xrealloc(b->fields, b->fields_room * sizeof(*b->fields));
+}
+
+/* A line's fields stand side by side; those of the last one can still grow. */
+struct field *
+batch_field(struct batch *b, struct line *l)
+{
+	struct field *f;
+
+	if (l->nfields == l->room && l->field + l->nfields == b->nfields) {
+		grow_fields(b, 1);
+		b->nfields++;
+		l->room++;
+	} else if (l->nfields == l->room) {
+		uint16_t room = l->room < 4 ? 8 : 2 * l->room;
+
+		grow_fields(b, room);
+		memcpy(b->fields + b->nfields, b->fields + l->field, l->nfields * sizeof(*f));
+		l->field = b->nfields;
+		l->room = room;
+		b->nfields += room;
+	}
+	f = &b->fields[l->field + l->nfields++];
+	*f = (struct field){ 0 };
+	return f;
+}
+
+struct field *
+batch_find(const struct batch *b, const struct line *l, const char *key, size_t klen)
+{
+	for (int i = l->nfields; i-- > 0; ) {
+		struct field *f = &b->fields[l->field + i];
+
+		if (f->klen == klen && memcmp(f->key, key, klen) == 0)
+			return f;
+	}
+	return NULL;
 }

@@ -1,11 +1,14 @@
 /*
  * batch.h - what travels through the pipeline's channels
  *
- * A batch is a block of bytes as read, the lines found in it, and what became of
- * them.  Its fields are written by one stage at a time, in the order below; a
- * stage that has sent the batch on no longer writes.  Several may hold it at the
- * end (each output, the error channel): the last batch_unref gives it back to the
- * pool, whose size bounds the memory of the whole pipeline.
+ * A batch is a block of bytes as read, the lines found in it, what they say, and
+ * what became of them.  Its fields are written by one stage at a time, in the
+ * order below; a stage that has sent the batch on no longer writes.  Several
+ * outputs may hold it at the end: the last batch_unref gives its memory back.
+ *
+ * All of a batch's lines come from one stream (a file, a connection), one after
+ * the other: bytes from..to of it, lines first, first + 1 and so on.  That is what
+ * an output acknowledges, and where a restart goes on.
  */
 #ifndef WEFT_PIPELINE_BATCH_H
 #define WEFT_PIPELINE_BATCH_H
@@ -20,25 +23,61 @@
 
 struct source;
 
-enum line_kind { LINE_PLAIN, LINE_JSON, LINE_SYSLOG, LINE_DPKG, LINE_ALTERNATIVES, LINE_APT };
+enum line_kind {
+	LINE_PLAIN, LINE_JSON, LINE_SYSLOG, LINE_DPKG, LINE_ALTERNATIVES, LINE_APT,
+	LINE_LOGFMT, LINE_ACCESS, LINE_CRI, LINE_REGEX
+};
 
 /* Members that a JSON line has of its own, so that ours get other names. */
-enum { HAS_HOST = 1, HAS_SOURCE = 2, HAS_SEQ = 4, IS_OBJECT = 8 };
+enum { HAS_HOST = 1, HAS_SOURCE = 2, HAS_SEQ = 4, IS_OBJECT = 8,
+	/* a step set something that the text says otherwise: render the fields, not the text */
+	IS_CHANGED = 16 };
 
 /* A part of a line; len 0: it has none.  Kept short: there is one per line. */
 struct slice { uint32_t off, len; };
 
+/*
+ * A named value of a line.  key and value point into the line's text, into the
+ * batch's own memory (batch_alloc), or to something that outlives the batch.
+ */
+enum field_kind {
+	FIELD_TEXT,		/* as it is                                        */
+	FIELD_ESCAPED,		/* the inside of a JSON string, escapes and all    */
+	FIELD_RAW		/* JSON: a number, true, false, null, [...], {...} */
+};
+struct field {
+	const char	*key, *value;
+	uint32_t	 klen, len;
+	uint8_t		 kind;		/* enum field_kind; keys are FIELD_ESCAPED in JSON */
+	bool		 added;		/* by a step: the text does not have it */
+};
+
+/* What became of a line; each is counted where it is decided, once. */
+enum fate {
+	KEPT,			/* goes to the outputs                             */
+	FILTERED,		/* by where:, or by a function of the user's       */
+	SAMPLED, LIMITED, REPEATED, /* dropped: by sample:, limit:, dedup:        */
+	DEAD,			/* unparsable, or a step failed: line->error       */
+	FATES
+};
+
 struct line {
-	uint32_t	 off, len;	/* in the batch's bytes, without the newline */
-	struct slice	 time;		/* these four count from off */
+	const char	*text;		/* without the newline; see parse.h on what follows it */
+	uint32_t	 len;
+	uint32_t	 end;		/* where the next line begins, from the batch's first byte */
+	struct slice	 time;		/* these four count from text; in JSON still escaped */
 	struct slice	 host;
 	struct slice	 tag;
 	struct slice	 message;
-	const char	*error;		/* why it cannot be parsed, or NULL */
-	uint8_t		 kind, level, has;
+	const char	*error;		/* why it is DEAD, or NULL */
+	uint32_t	 field;		/* its first one among the batch's; fields are parsed   */
+	uint16_t	 nfields, room;	/* only if something wants them (struct wants, parse.h) */
+	uint8_t		 kind, level, has, fate;
 };
 
 enum render_format { RENDER_JSON, RENDER_TEXT, RENDER_COLOR, RENDER_RAW, RENDER_FORMATS };
+
+struct chunk;
 
 struct batch {
 	struct batch_pool *pool;
@@ -49,10 +88,12 @@ struct batch {
 	struct buf	 bytes;
 	struct line	*lines;
 	size_t		 nlines, lines_room, nerrors;
-	/* the filter */
+	/* the worker */
+	struct field	*fields;
+	size_t		 nfields, fields_room;
+	struct chunk	*chunks;	/* of batch_alloc */
 	uint64_t	 keep[BATCH_LINES / 64];
 	size_t		 nkeep;
-	/* the worker */
 	struct buf	 rendered[RENDER_FORMATS];
 	/* the collector */
 	struct batch	*next;		/* waits for an earlier one of its source */
@@ -73,16 +114,19 @@ void	batch_pool_finish(struct batch_pool *p);	/* all must be back */
 struct batch *batch_get(struct batch_pool *p);	/* waits for one; has one reference */
 void	batch_ref(struct batch *b, int n);
 void	batch_unref(struct batch *b);
-struct line *batch_add(struct batch *b);	/* the next line, all zero but for off, len */
+struct line *batch_add(struct batch *b);	/* the next line, all zero */
+
+/* Memory that lives as long as the batch; aligned for pointers. */
+void	*batch_alloc(struct batch *b, size_t n);
+/* A new field of l, all zero.  Pointers to other fields are good until the next one. */
+struct field *batch_field(struct batch *b, struct line *l);
+/* The field of that name, or NULL.  The last one wins, as in most readers of JSON. */
+struct field *batch_find(const struct batch *b, const struct line *l, const char *key,
+	    size_t klen);
 
 static inline bool batch_kept(const struct batch *b, size_t i)
 {
 	return b->keep[i / 64] >> (i % 64) & 1;
-}
-
-static inline const char *batch_text(const struct batch *b, const struct line *l)
-{
-	return b->bytes.data + l->off;
 }
 
 #endif

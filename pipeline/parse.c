@@ -20,13 +20,13 @@ first_byte(const char *text, size_t len)
 static void
 forget(struct line *l)
 {
-	*l = (struct line){ .off = l->off, .len = l->len };
+	*l = (struct line){ .text = l->text, .len = l->len, .end = l->end };
 }
 
 static void
-plain(const char *text, struct line *l)
+plain(struct line *l)
 {
-	int level = level_guess(text, l->len);
+	int level = level_guess(l->text, l->len);
 
 	l->kind = LINE_PLAIN;
 	l->level = level == LEVEL_NONE ? WEFT_LEVEL_INFO : level;
@@ -34,8 +34,9 @@ plain(const char *text, struct line *l)
 }
 
 void
-parse_line(const char *text, struct line *l, int format)
+parse_line(struct line *l, int format)
 {
+	const char *text = l->text;
 	unsigned char first;
 
 	if (format == WEFT_LINE_JSON) {
@@ -43,7 +44,7 @@ parse_line(const char *text, struct line *l, int format)
 		return;
 	}
 	if (format == WEFT_LINE_PLAIN) {
-		plain(text, l);
+		plain(l);
 		return;
 	}
 	first = first_byte(text, l->len);

@@ -1,5 +1,5 @@
 /*
- * parse.h - what a line says: its time, level, host, tag and message
+ * parse.h - what a line says: its time, level, host, tag, message and fields
  *
  * The scanners look ahead without counting: a line to be parsed is followed by a
  * control character (its newline) and BATCH_PAD readable bytes.  Batches are
@@ -12,9 +12,27 @@
 
 #include "batch.h"
 #include "pipeline.h"
+#include "regex.h"
 
-/* Fills in all of l but off and len; format is an enum weft_line_format. */
-void	parse_line(const char *text, struct line *l, int format);
+/* What the stages behind look at, so that nobody pays for what nobody reads. */
+struct wants {
+	bool	fields;		/* all of a line's fields, not just those that parsing finds anyway */
+};
+
+/* How the lines of a source are understood; shared by all workers, never changes. */
+struct format {
+	int		 kind;		/* enum weft_line_format */
+	struct regex	*regex;		/* for WEFT_LINE_REGEX; owned by who made the format */
+	struct wants	 wants;
+};
+
+/*
+ * Fills in all of l but text, len and end: fields too if wanted, and always for logfmt,
+ * access logs, CRI and regex, whose lines are nothing but fields.  If it cannot be parsed as
+ * the format demands, l->error says why, and fate is DEAD.
+ */
+void	parse_line(struct line *l, int format);
+/* to become: void parse_line(const struct format *f, struct scratch *s, struct batch *b, struct line *l); */
 
 /* text.c */
 void	text_parse(const char *text, struct line *l);	/* any line; never fails */

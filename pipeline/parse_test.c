@@ -8,11 +8,11 @@
 static struct line
 parse(char *room, const char *text, size_t len, int format)
 {
-	struct line l = { .len = len };
+	struct line l = { .text = room, .len = len };
 
 	memcpy(room, text, len);
 	memset(room + len, '\n', BATCH_PAD);
-	parse_line(room, &l, format);
+	parse_line(&l, format);
 	return l;
 }
 

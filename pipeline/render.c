@@ -138,9 +138,9 @@ skip_blanks(const char *text, size_t i, size_t len)
 }
 
 static void
-json_from_json(struct buf *out, const struct origin *o, const char *text,
-    const struct line *l, uint64_t number)
+json_from_json(struct buf *out, const struct origin *o, const struct line *l, uint64_t number)
 {
+	const char *text = l->text;
 	size_t from = skip_blanks(text, 0, l->len);
 
 	add_origin(out, o, &l->host, text, l->has, number);
@@ -159,9 +159,9 @@ json_from_json(struct buf *out, const struct origin *o, const char *text,
 }
 
 static void
-json_from_text(struct buf *out, const struct origin *o, const char *text,
-    const struct line *l, uint64_t number)
+json_from_text(struct buf *out, const struct origin *o, const struct line *l, uint64_t number)
 {
+	const char *text = l->text;
 	const char *level = weft_level_name(l->level);
 
 	add_origin(out, o, &l->host, text, 0, number);
@@ -217,8 +217,10 @@ unescaped(struct buf *out, const char *p, size_t len)
 }
 
 static void
-text_message(struct buf *out, const char *text, const struct line *l)
+text_message(struct buf *out, const struct line *l)
 {
+	const char *text = l->text;
+
 	if (l->kind != LINE_JSON)
 		visible(out, text + l->message.off, l->message.len);
 	else if (l->message.len)
@@ -228,13 +230,13 @@ text_message(struct buf *out, const char *text, const struct line *l)
 }
 
 static void
-as_text(struct buf *out, const struct origin *o, const char *text,
-    const struct line *l, bool color)
+as_text(struct buf *out, const struct origin *o, const struct line *l, bool color)
 {
 	static const char *const on[] = {
 		"\033[90m", "\033[36m", "\033[32m", "\033[33m", "\033[31m", "\033[1;31m"
 	};
 	static const char label[][6] = { "TRACE", "DEBUG", "INFO ", "WARN ", "ERROR", "FATAL" };
+	const char *text = l->text;
 
 	visible(out, text + l->time.off, l->time.len);
 	if (l->time.len)
@@ -256,27 +258,27 @@ as_text(struct buf *out, const struct origin *o, const char *text,
 		visible(out, text + l->tag.off, l->tag.len);
 	}
 	buf_add(out, ": ", 2);
-	text_message(out, text, l);
+	text_message(out, l);
 	buf_addc(out, '\n');
 }
 
 void
-render_line(struct buf *out, int format, const struct origin *o, const char *text,
-    const struct line *l, uint64_t number)
+render_line(struct buf *out, int format, const struct origin *o, const struct line *l,
+    uint64_t number)
 {
 	switch (format) {
 	case RENDER_JSON:
 		if (l->kind == LINE_JSON)
-			json_from_json(out, o, text, l, number);
+			json_from_json(out, o, l, number);
 		else
-			json_from_text(out, o, text, l, number);
+			json_from_text(out, o, l, number);
 		return;
 	case RENDER_TEXT:
 	case RENDER_COLOR:
-		as_text(out, o, text, l, format == RENDER_COLOR);
+		as_text(out, o, l, format == RENDER_COLOR);
 		return;
 	case RENDER_RAW:
-		buf_add(out, text, l->len);
+		buf_add(out, l->text, l->len);
 		buf_addc(out, '\n');
 	}
 }

@@ -14,7 +14,7 @@ void	origin_finish(struct origin *o);
 
 /* Appends one line, newline included, to out; number is its place in the source. */
 void	render_line(struct buf *out, int format, const struct origin *o,
-	    const char *text, const struct line *l, uint64_t number);
+	    const struct line *l, uint64_t number);
 
 /* Building blocks. */
 void	render_number(struct buf *out, uint64_t n);

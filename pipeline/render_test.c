@@ -10,14 +10,14 @@ rendered(struct buf *out, int format, const char *text, size_t len)
 {
 	char room[512];
 	struct origin o;
-	struct line l = { .len = len };
+	struct line l = { .text = room, .len = len };
 
 	memcpy(room, text, len);
 	memset(room + len, '\n', BATCH_PAD);
-	parse_line(room, &l, WEFT_LINE_AUTO);
+	parse_line(&l, WEFT_LINE_AUTO);
 	origin_init(&o, "h", "s\"1");
 	out->len = 0;
-	render_line(out, format, &o, room, &l, 7);
+	render_line(out, format, &o, &l, 7);
 	origin_finish(&o);
 	return buf_str(out);
 }

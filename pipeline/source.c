@@ -90,12 +90,12 @@ add_line(struct source *s, struct batch *b, size_t from, size_t to, bool whole)
 
 	if (to > from && b->bytes.data[to - 1] == '\r')
 		to--;
-	l->off = from;
+	l->text = b->bytes.data + from;
 	l->len = to - from;
 	if (piece || s->cut)
 		l->error = "a piece of a line longer than 64 MiB";
 	else
-		parse_line(b->bytes.data + from, l, s->p->opt.format);
+		parse_line(l, s->p->opt.format);
 	if (l->error)
 		b->nerrors++;
 	s->cut = piece;

@@ -42,8 +42,7 @@ render(struct batch *b, int format)
 	buf_grow(out, b->bytes.len + b->nkeep * b->source->origin.prefix.len);
 	for (size_t i = 0; i < b->nlines; i++)
 		if (batch_kept(b, i))
-			render_line(out, format, &b->source->origin,
-			    batch_text(b, &b->lines[i]), &b->lines[i], b->first + i);
+			render_line(out, format, &b->source->origin, &b->lines[i], b->first + i);
 }
 
 void

@@ -131,7 +131,7 @@ static void
 add_letter(struct mailbox *m, const struct trouble *t, size_t i, const char *reason)
 {
 	const struct line *l = &t->batch->lines[i];
-	const char *text = batch_text(t->batch, l);
+	const char *text = l->text;
 	struct buf *out = &m->letters;
 
 	buf_add(out, t->batch->source->origin.prefix.data, t->batch->source->origin.prefix.len);
