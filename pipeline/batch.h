@@ -22,6 +22,7 @@
 #define BATCH_PAD	64		/* bytes a scanner may read past the end */
 
 struct source;
+struct stream;
 
 enum line_kind {
 	LINE_PLAIN, LINE_JSON, LINE_SYSLOG, LINE_DPKG, LINE_ALTERNATIVES, LINE_APT,
@@ -85,6 +86,10 @@ struct batch {
 	struct source	*source;
 	uint64_t	 seq;		/* place among the source's batches, from 0 */
 	uint64_t	 first;		/* number of its first line, from 1 */
+	uint64_t	 from, to;	/* bytes of the stream */
+	uint32_t	 tail_len;	/* the last bytes before to, and their hash: see source.h */
+	uint64_t	 tail_hash;
+	int64_t		 received;	/* ns since 1970 */
 	struct buf	 bytes;
 	struct line	*lines;
 	size_t		 nlines, lines_room, nerrors;

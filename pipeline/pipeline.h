@@ -5,7 +5,7 @@
  *	    .state = "/var/lib/app" });
  *
  *	weft_pipeline_source(p, "app", &(struct weft_source_options){
- *	    .file = "/var/log/app/*.log" });
+ *	    .file = "/var/log/app.log" });
  *	weft_pipeline_where(p, "keep", "level >= warn and status != 404");
  *	weft_pipeline_output(p, "disk", &(struct weft_output_options){
  *	    .file = &(struct weft_file_options){ .path = "/data/%Y%m%d.jsonl" } });
