@@ -76,7 +76,11 @@ struct line {
 	uint8_t		 kind, level, has, fate;
 };
 
-enum render_format { RENDER_JSON, RENDER_TEXT, RENDER_COLOR, RENDER_RAW, RENDER_FORMATS };
+enum render_format {
+	RENDER_JSON, RENDER_TEXT, RENDER_COLOR, RENDER_RAW,
+	/* to come: RENDER_LOGFMT, RENDER_SYSLOG, RENDER_SYSLOG_BSD, RENDER_LOKI, RENDER_LETTER */
+	RENDER_FORMATS
+};
 
 struct chunk;
 

@@ -10,11 +10,12 @@
 #include "base/buf.h"
 #include "pipeline.h"
 
-/* What to deliver: records, each ending in a newline and with no other inside. */
+/* What to deliver: records, each ending in a newline (one read as several lines has more inside). */
 struct parcel {
 	const char	*data;
 	size_t		 len;
 	uint32_t	 records;
+	const uint32_t	*ends;		/* record i is data + ends[i - 1] (or 0) up to ends[i] */
 	const char	*source, *stream, *host; /* of all of them: for templates and labels */
 	int64_t		 received;	/* ns since 1970: when they were read */
 };

@@ -104,6 +104,7 @@ void	source_syslog_close(struct syslog_sockets *s);	/* after run */
  * and the last group is unfinished until something shows that it is complete, or final.
  */
 struct multiline;
+struct scratch;
 struct multiline *multiline_new(const char *what, int format, struct buf *err); /* NULL, no err: none */
 void	multiline_free(struct multiline *m);
 size_t	split_lines(struct batch *b, struct multiline *m, struct scratch *sc, bool final,
