@@ -123,7 +123,8 @@ $(LIBS):
 LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(if $(filter $(REDIS),$^),$(HIREDIS)) \
 	  $(if $(filter %libweft-pipeline.a,$^),$(PIPE_LIBS) -ldl) $(LDLIBS)
 .SECONDEXPANSION:
-$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$(filter-out $(RT),$(LIBS))) $$(if $$(filter patterns,$$*),$(REDIS)) $(RT)
+$B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$(filter-out $(RT),$(LIBS))) $$(if $$(filter patterns,$$*),$(REDIS)) \
+    $$(if $$(filter pipeline,$$*),$B/libweft-patterns.a) $(RT)
 	$(LINK)
 $B/bench.test: $(call obj,$(wildcard bench/*.c)) $(RT)
 	$(LINK)
@@ -136,7 +137,7 @@ $B/patterns_bench.test: $(call obj,$(call no_redis,$(wildcard bench/patterns/*.c
 	$(LINK)
 $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
-$B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft.a
+$B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft-patterns.a $B/libweft.a
 	$(LINK)
 $B/examples/%: $B/examples/%.o $$(if $$(findstring _redis,$$*),$(REDIS)) $B/libweft-patterns.a \
     $B/libweft-workerpool.a $(RT)

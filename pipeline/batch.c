@@ -1,15 +1,16 @@
 /*
- * batch.c - the pool of batches and their reference counts
+ * batch.c - batches, their memory and their reference counts
  *
- * The pool is a channel with room for all of them, so giving one back never
- * waits.  Whoever waits for one holds none (see source.c), hence no deadlock: the
- * ones in use are all on their way to the outputs.
+ * What a batch may need is reserved in the budget before anything is read into it; what it really
+ * has grown to is charged by the worker that made it grow.  At rest it keeps its
+ * buffers and their charge; when memory is short, those at rest are freed first.
  */
 #include "batch.h"
 
 #include <stdlib.h>
 
 #define CHUNK	(8 << 10)
+#define GROWS	3		/* what is made of the bytes, as a multiple of them */
 
 struct chunk {
 	struct chunk	*next;
@@ -18,54 +19,32 @@ struct chunk {
 };
 
 void
-batch_pool_init(struct batch_pool *p, int n, size_t size)
+batch_pool_init(struct batch_pool *p, struct budget *budget, size_t size, int max_idle)
 {
-	p->n = n;
-	p->size = size;
-	p->all = xcalloc(n, sizeof(*p->all));
-	p->idle = weft_make(struct batch *, n);
-	for (int i = 0; i < n; i++) {
-		p->all[i].pool = p;
-		weft_send(p->idle, &p->all[i]);
-	}
+	*p = (struct batch_pool){ .budget = budget, .size = size, .max_idle = max_idle };
+}
+
+static size_t
+weight(const struct batch *b)
+{
+	size_t n = sizeof(*b) + b->bytes.room + b->lines_room * sizeof(*b->lines) +
+	    b->fields_room * sizeof(*b->fields);
+
+	for (const struct chunk *c = b->chunks; c; c = c->next)
+		n += sizeof(*c) + c->size;
+	for (int i = 0; i < b->nrendered; i++)
+		n += sizeof(*b->rendered) + b->rendered[i].data.room +
+		    b->rendered[i].room * sizeof(uint32_t);
+	return n;
 }
 
 void
-batch_pool_finish(struct batch_pool *p)
+batch_charge(struct batch *b)
 {
-	assert_always(weft_len(p->idle) == (size_t)p->n);
-	for (int i = 0; i < p->n; i++) {
-		struct batch *b = &p->all[i];
+	size_t n = weight(b);
 
-		buf_finish(&b->bytes);
-		for (int f = 0; f < RENDER_FORMATS; f++)
-			buf_finish(&b->rendered[f]);
-		free(b->lines);
-		free(b->fields);
-	}
-	weft_free(p->idle);
-	free(p->all);
-}
-
-struct batch *
-batch_get(struct batch_pool *p)
-{
-	struct batch *b;
-
-	weft_recv(p->idle, &b);
-	b->nlines = b->nerrors = b->nkeep = b->nfields = 0;
-	b->bytes.len = 0;
-	b->next = NULL;
-	/* the channel orders this before whoever is sent the batch */
-	atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
-	return b;
-}
-
-void
-batch_ref(struct batch *b, int n)
-{
-	/* the caller has a reference: nobody can be freeing it */
-	atomic_fetch_add_explicit(&b->refs, n, memory_order_relaxed);
+	budget_charge(b->pool->budget, (ptrdiff_t)n - (ptrdiff_t)b->charged);
+	b->charged = n;
 }
 
 static void
@@ -77,13 +56,110 @@ free_chunks(struct batch *b)
 	}
 }
 
-/* A long line has made it big; the memory is for everyone. */
 static void
-shrink(struct buf *b, size_t size)
+batch_free(struct batch *b)
 {
-	if (b->room > 4 * size)
-		buf_finish(b);
-	b->len = 0;
+	budget_charge(b->pool->budget, -(ptrdiff_t)b->charged);
+	for (int i = 0; i < b->nrendered; i++) {
+		buf_finish(&b->rendered[i].data);
+		free(b->rendered[i].ends);
+	}
+	buf_finish(&b->bytes);
+	free(b->rendered);
+	free(b->lines);
+	free(b->fields);
+	free(b);
+}
+
+static struct batch *
+pop_idle(struct batch_pool *p)
+{
+	struct batch *b;
+
+	weft_mutex_lock(&p->lock);
+	if ((b = p->idle)) {
+		p->idle = b->next;
+		p->nidle--;
+	}
+	weft_mutex_unlock(&p->lock);
+	return b;
+}
+
+void
+batch_pool_trim(struct batch_pool *p)
+{
+	for (struct batch *b; (b = pop_idle(p)); )
+		batch_free(b);
+}
+
+void
+batch_pool_finish(struct batch_pool *p)
+{
+	batch_pool_trim(p);
+	assert_always(p->budget->used == 0);
+}
+
+static void
+ready(struct batch *b, size_t room)
+{
+	b->nlines = b->nfields = 0;
+	b->bytes.len = 0;
+	b->next = NULL;
+	b->tail_len = b->tail_hash = 0;
+	memset(b->fates, 0, sizeof(b->fates));
+	buf_grow(&b->bytes, room + BATCH_PAD);
+	/* the channel orders this before whoever is sent the batch */
+	atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
+}
+
+struct batch *
+batch_get(weft_ctx *ctx, struct batch_pool *p, size_t room)
+{
+	size_t need = sizeof(struct batch) + GROWS * room;
+	struct batch *b;
+
+	__atomic_fetch_add(&p->got, 1, __ATOMIC_RELAXED);	/* a sum, no order */
+	if (room <= p->size && (b = pop_idle(p))) {
+		ready(b, room);
+		return b;
+	}
+	if (budget_used(p->budget) + need > p->budget->limit)
+		batch_pool_trim(p);
+	if (budget_take(ctx, p->budget, need))
+		return NULL;
+	b = xcalloc(1, sizeof(*b));
+	b->pool = p;
+	b->charged = need;
+	ready(b, room);
+	return b;
+}
+
+void
+batch_ref(struct batch *b, int n)
+{
+	/* the caller has a reference: nobody can be freeing it */
+	atomic_fetch_add_explicit(&b->refs, n, memory_order_relaxed);
+}
+
+/* Only those of the usual size are worth keeping. */
+static bool
+rest(struct batch *b)
+{
+	struct batch_pool *p = b->pool;
+	bool kept, wanted;
+
+	if (b->charged > 8 * p->size)
+		return false;
+	wanted = budget_wanted(p->budget);
+	weft_mutex_lock(&p->lock);
+	kept = p->nidle < p->max_idle && !wanted;
+	if (kept) {
+		b->next = p->idle;
+		p->idle = b;
+		p->nidle++;
+	}
+	weft_mutex_unlock(&p->lock);
+	return kept;
 }
 
 void
@@ -96,10 +172,30 @@ batch_unref(struct batch *b)
 	if (left > 1)
 		return;
 	free_chunks(b);
-	shrink(&b->bytes, b->pool->size);
-	for (int f = 0; f < RENDER_FORMATS; f++)
-		shrink(&b->rendered[f], b->pool->size);
-	weft_send(b->pool->idle, b);
+	batch_charge(b);
+	if (!rest(b))
+		batch_free(b);
+}
+
+struct rendered *
+batch_rendered(struct batch *b, int i)
+{
+	struct rendered *r;
+
+	if (i >= b->nrendered) {
+		b->rendered = xrealloc(b->rendered, (i + 1) * sizeof(*r));
+		memset(b->rendered + b->nrendered, 0, (i + 1 - b->nrendered) * sizeof(*r));
+		b->nrendered = i + 1;
+	}
+	r = &b->rendered[i];
+	r->n = 0;
+	r->data.len = 0;
+	memset(r->keep, 0, sizeof(r->keep));
+	if (r->room < b->nlines) {
+		r->room = b->lines_room;
+		r->ends = xrealloc(r->ends, r->room * sizeof(*r->ends));
+	}
+	return r;
 }
 
 struct line *

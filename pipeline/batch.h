@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "budget.h"
 #include "weft/weft.h"
 
 #define BATCH_LINES	4096		/* at most so many in a batch */
@@ -78,17 +79,29 @@ struct line {
 
 enum render_format {
 	RENDER_JSON, RENDER_TEXT, RENDER_COLOR, RENDER_RAW,
-	/* to come: RENDER_LOGFMT, RENDER_SYSLOG, RENDER_SYSLOG_BSD, RENDER_LOKI, RENDER_LETTER */
+	RENDER_LOGFMT, RENDER_SYSLOG, RENDER_SYSLOG_BSD, RENDER_LOKI, RENDER_LETTER,
 	RENDER_FORMATS
 };
 
 struct chunk;
 
+/* Lines as one kind of output wants them (plan.renderings): which, and their bytes. */
+struct rendered {
+	uint64_t	 keep[BATCH_LINES / 64];
+	uint32_t	 n;		/* records */
+	struct buf	 data;
+	uint32_t	*ends;		/* of records; room for lines_room */
+	size_t		 room;
+};
+
 struct batch {
 	struct batch_pool *pool;
+	struct batch	*next;		/* in the pool; with the collector */
+	size_t		 charged;	/* to the budget */
 	/* the source */
 	struct source	*source;
-	uint64_t	 seq;		/* place among the source's batches, from 0 */
+	struct stream	*stream;
+	uint64_t	 seq;		/* place among the stream's batches, from 0 */
 	uint64_t	 first;		/* number of its first line, from 1 */
 	uint64_t	 from, to;	/* bytes of the stream */
 	uint32_t	 tail_len;	/* the last bytes before to, and their hash: see source.h */
@@ -96,34 +109,46 @@ struct batch {
 	int64_t		 received;	/* ns since 1970 */
 	struct buf	 bytes;
 	struct line	*lines;
-	size_t		 nlines, lines_room, nerrors;
+	size_t		 nlines, lines_room;
 	/* the worker */
 	struct field	*fields;
 	size_t		 nfields, fields_room;
 	struct chunk	*chunks;	/* of batch_alloc */
-	uint64_t	 keep[BATCH_LINES / 64];
-	size_t		 nkeep;
-	struct buf	 rendered[RENDER_FORMATS];
-	/* the collector */
-	struct batch	*next;		/* waits for an earlier one of its source */
+	uint32_t	 fates[FATES];	/* how many lines of each */
+	struct rendered	*rendered;
+	int		 nrendered;
 
 	atomic_int	 refs;
 };
 
+/* Batches at rest keep their memory, as long as nobody else needs it. */
 struct batch_pool {
-	weft_chan(struct batch *) idle;
-	struct batch	*all;
-	int		 n;
-	size_t		 size;		/* bytes of a batch */
+	struct budget	*budget;
+	size_t		 size;		/* usual bytes of a batch */
+	weft_mutex	 lock;		/* idle, nidle; the budget's lock may be taken in it */
+	struct batch	*idle;
+	int		 nidle, max_idle;
+	uint64_t	 got;		/* so often one was asked for */
 };
 
-void	batch_pool_init(struct batch_pool *p, int n, size_t size);
+void	batch_pool_init(struct batch_pool *p, struct budget *budget, size_t size, int max_idle);
 void	batch_pool_finish(struct batch_pool *p);	/* all must be back */
+void	batch_pool_trim(struct batch_pool *p);	/* frees those at rest */
 
-struct batch *batch_get(struct batch_pool *p);	/* waits for one; has one reference */
+/*
+ * Waits for memory; has one reference, and room for so many bytes and the pad.  NULL: ctx ended.
+ * Whoever waits for one holds none, hence no deadlock: those in use are on their way out.
+ */
+struct batch *batch_get(weft_ctx *ctx, struct batch_pool *p, size_t room);
+void	batch_charge(struct batch *b);	/* tells the budget what it has grown to */
 void	batch_ref(struct batch *b, int n);
 void	batch_unref(struct batch *b);
 struct line *batch_add(struct batch *b);	/* the next line, all zero */
+
+/* Where its lines are from; intake.c. */
+const char *batch_source_name(const struct batch *b);
+const char *batch_stream_name(const struct batch *b);
+const char *batch_host(const struct batch *b);
 
 /* Memory that lives as long as the batch; aligned for pointers. */
 void	*batch_alloc(struct batch *b, size_t n);
@@ -133,9 +158,11 @@ struct field *batch_field(struct batch *b, struct line *l);
 struct field *batch_find(const struct batch *b, const struct line *l, const char *key,
 	    size_t klen);
 
-static inline bool batch_kept(const struct batch *b, size_t i)
+struct rendered *batch_rendered(struct batch *b, int i);	/* empty; makes those up to i */
+
+static inline bool rendered_keeps(const struct rendered *r, size_t i)
 {
-	return b->keep[i / 64] >> (i % 64) & 1;
+	return r->keep[i / 64] >> (i % 64) & 1;
 }
 
 #endif

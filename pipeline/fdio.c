@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "stage.h"
+#include "fdio.h"
 #include "weft/net.h"
 
 int

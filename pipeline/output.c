@@ -1,236 +1,373 @@
 /*
- * output.c - one goroutine per output: writes batches, counts, reports failures
+ * output.c - one goroutine per output: takes batches, delivers them, settles what is delivered
  *
- * A line counts as delivered once write(2) has taken all of it.  After the first
- * error an output is broken: it tries nothing more, and every line meant for it
- * goes to the error channel.  When no output is left, reading stops.
+ * A delivery is tried until it succeeds; meanwhile the queue fills, and when_full decides what
+ * that means for the others.  A full disk or a dead server is told when it begins and when
+ * it is over, and never ends the program.  What the other side will never take (rejects) goes to
+ * the dead letters, before it counts as settled.
+ *
+ * busy is held from before a delivery until it is settled, so whoever has it finds sink and
+ * marks in step.
  */
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "patterns/breaker.h"
+#include "patterns/retry.h"
+#include "letter.h"
 #include "stage.h"
+#include "when.h"
+#include "weft/time.h"
+
+#define TICK	(250 * WEFT_MS)
+
+struct delivery {
+	struct output	*o;
+	struct parcel	 parcel;
+	struct rejects	 rejects;
+	struct batch	*batch;		/* or NULL: from the disk queue */
+	uint32_t	 skipped;	/* records of the batch before the parcel's first */
+	uint32_t	 done;		/* of the parcel */
+};
+
+static void
+well_again(struct output *o)
+{
+	if (!o->error)
+		return;
+	pipeline_tell(o->p, "%s works again after %.1f s", o->name,
+	    (weft_now() - o->failing_since) / 1e9);
+	weft_mutex_lock(&o->lock);
+	o->error = 0;
+	weft_mutex_unlock(&o->lock);
+}
+
+static const char *
+while_waiting(const struct output *o)
+{
+	switch (o->opt.when_full) {
+	case WEFT_DROP_NEWEST: case WEFT_DROP_OLDEST:
+		return "what does not fit into its queue is dropped";
+	case WEFT_SPILL:
+		return "what does not fit into its queue goes to disk";
+	}
+	return "when its queue is full, the sources wait";
+}
+
+static void
+failing(struct output *o, int err)
+{
+	count(&o->failures, 1);
+	if (o->error)
+		return;
+	weft_mutex_lock(&o->lock);
+	o->error = err;
+	weft_mutex_unlock(&o->lock);
+	o->failing_since = weft_now();
+	pipeline_tell(o->p, "cannot write to %s: %s; trying on, %s", o->name,
+	    o->sink->why.len ? buf_str(&o->sink->why) : strerror(-err), while_waiting(o));
+}
 
 static bool
-ends_with(const char *s, size_t len, const char *end)
+due(struct output *o)
 {
-	size_t n = strlen(end);
-
-	return len >= n && memcmp(s + len - n, end, n) == 0;
+	return weft_now() >= o->next_checkpoint;
 }
 
-/* Takes ",json" and the like off the length; -1 if there is none. */
-static int
-take_suffix(const char *dest, size_t *len)
+/* Between attempts, too: what was delivered before must not wait for what is not. */
+static void
+checkpoint(struct output *o)
 {
-	static const struct { const char *text; int format; } suffixes[] = {
-		{ ",json", RENDER_JSON }, { ",text", RENDER_TEXT }, { ",raw", RENDER_RAW },
-	};
+	int err = ack_checkpoint(o, true);
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		if (ends_with(dest, *len, suffixes[i].text)) {
-			*len -= strlen(suffixes[i].text);
-			return suffixes[i].format;
-		}
-	return -1;
+	o->next_checkpoint = weft_now() + o->p->opt.checkpoint;
+	if (err)
+		failing(o, err);
+	else if (!o->delivering)
+		well_again(o);
 }
 
-static int
-default_format(const struct output *o)
-{
-	if (!o->owned)
-		return isatty(o->fd) ? RENDER_COLOR : RENDER_JSON;
-	return ends_with(o->name, strlen(o->name), ".txt") ? RENDER_TEXT : RENDER_JSON;
-}
-
-bool
-output_writes(weft_pipeline *p, dev_t dev, ino_t ino)
-{
-	for (int i = 0; i < p->noutputs; i++)
-		if (p->outputs[i]->dev == dev && p->outputs[i]->ino == ino)
-			return true;
-	return p->dead_ino == ino && p->dead_dev == dev;
-}
-
-/* A pipeline that reads what it writes never ends, or has lost its input. */
-static int
-check_clash(weft_pipeline *p, struct output *o)
-{
-	struct stat st;
-
-	if (fstat(o->fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return 0;
-	if (output_writes(p, st.st_dev, st.st_ino))
-		return -EEXIST;
-	o->dev = st.st_dev;
-	o->ino = st.st_ino;
-	for (int i = 0; i < p->nsources; i++)
-		if (stat(p->sources[i]->path, &st) == 0 && o->dev == st.st_dev &&
-		    o->ino == st.st_ino)
-			return -EBUSY;
-	return 0;
-}
-
-static int
-open_path(weft_pipeline *p, struct output *o, const char *path, bool append)
-{
-	int err;
-
-	/* truncated only once it is known not to be one of the sources */
-	o->fd = fdio_open(path, O_WRONLY | O_CREAT | (append ? O_APPEND : 0), 0666);
-	if (o->fd < 0)
-		return o->fd;
-	err = check_clash(p, o);
-	o->cuts = o->ino && !append;
-	if (!err && o->cuts && ftruncate(o->fd, 0) < 0)
-		err = -errno;
-	return err;
-}
-
-static int
-open_dest(weft_pipeline *p, struct output *o, size_t len)
-{
-	bool append = strncmp(o->name, "append:", 7) == 0;
-	const char *colon = strchr(o->name, ':');
-	char *path;
-	int err;
-
-	if (len == 6 && memcmp(o->name, "stdout", 6) == 0) {
-		o->fd = STDOUT_FILENO;
-		for (int i = 0; i < p->noutputs; i++)
-			if (!p->outputs[i]->owned)
-				return -EEXIST;
-		return check_clash(p, o);
-	}
-	if (!append && strncmp(o->name, "file:", 5) != 0)
-		return -EINVAL;
-	if (colon + 1 == o->name + len)
-		return -EINVAL;
-	o->owned = true;
-	path = xstrdup(colon + 1);
-	path[o->name + len - (colon + 1)] = '\0';
-	err = open_path(p, o, path, append);
-	free(path);
-	return err;
-}
-
+/* For sinks, see sink.h. */
 int
-output_open(weft_pipeline *p, const char *dest, struct output **out)
+output_commit(void *arg)
 {
-	struct output *o = xcalloc(1, sizeof(*o));
-	size_t len = strlen(dest);
-	int format = take_suffix(dest, &len), err;
+	return ack_checkpoint(arg, false);
+}
 
-	o->p = p;
-	o->fd = -1;
-	o->name = xstrdup(dest);
-	err = open_dest(p, o, len);
-	if (err) {
-		output_close(o);
+static int
+attempt(weft_ctx *ctx, weft_retry_try *t, void *arg)
+{
+	struct delivery *d = arg;
+	struct output *o = d->o;
+	weft_breaker_ticket ticket = { 0 };
+	int err = o->breaker ? weft_breaker_allow(o->breaker, &ticket) : 0;
+
+	if (t->number > 1) {
+		count(&o->retries, 1);
+		if (due(o))
+			checkpoint(o);
+	}
+	if (err)
+		return err;
+	o->sink->why.len = 0;
+	o->sink->after = 0;
+	err = o->sink->kind->write(ctx, o->sink, &d->parcel, &d->done, &d->rejects);
+	if (o->breaker)
+		weft_breaker_done(o->breaker, ticket, err);
+	if (err == -EPIPE && o->opt.standard_output) {
+		t->abort = true;	/* nobody reads it any more */
 		return err;
 	}
-	o->format = format >= 0 ? format : default_format(o);
-	if (o->format == RENDER_TEXT && !o->owned && isatty(o->fd))
-		o->format = RENDER_COLOR;
-	*out = o;
-	return 0;
+	if (err && err != -ECANCELED)
+		failing(o, err);
+	t->after = o->sink->after;
+	return err;
 }
 
-void
-output_close(struct output *o)
+/* 0: all of it is delivered or rejected; else the output has ended. */
+static int
+deliver(struct delivery *d)
 {
-	if (o->owned && o->fd >= 0)
-		close(o->fd);
-	free(o->name);
-	free(o);
-}
+	static const weft_retry policy = {
+		.attempts = -1, .min = 20 * WEFT_MS, .max = 5 * WEFT_SECOND,
+		.jitter = WEFT_RETRY_EQUAL,
+	};
+	struct output *o = d->o;
+	int err;
 
-static void
-broken(struct output *o, int err)
-{
-	o->error = err;
-	stage_error(o->p, err);
-	if (atomic_fetch_sub(&o->p->live, 1) == 1)
-		weft_cancel(o->p->ctx);
-}
-
-static size_t
-count_lines(const char *p, size_t len, size_t *whole)
-{
-	const char *end = p + len, *at = p, *newline;
-	size_t n = 0;
-
-	for (; (newline = memchr(at, '\n', end - at)); n++)
-		at = newline + 1;
-	*whole = at - p;
-	return n;
-}
-
-/* done bytes were taken: lines before that are delivered, the others are not. */
-static void
-write_failed(struct output *o, struct batch *b, size_t done, int err)
-{
-	size_t whole, lines = count_lines(b->rendered[o->format].data, done, &whole);
-
-	if (o->cuts && done > whole && ftruncate(o->fd, o->at + whole) == 0)
-		lseek(o->fd, o->at + whole, SEEK_SET);
-	o->at += whole;
-	count(&o->bytes, whole);
-	count(&o->delivered, lines);
-	broken(o, err);
-	batch_ref(b, 1);
-	weft_send(o->p->errors, (struct trouble){
-	    .output = o, .batch = b, .error = err, .from = lines, .to = b->nkeep });
-}
-
-static void
-deliver(struct output *o, struct batch *b)
-{
-	struct buf *r = &b->rendered[o->format];
-	size_t done = 0;
-	int err = o->error;
-
-	if (!err)
-		err = fdio_write(o->fd, r->data, r->len, &done);
+	o->delivering = true;
+	err = weft_retry_do(o->ctx, &policy, attempt, d);
 	if (!err) {
-		o->at += r->len;
-		count(&o->bytes, r->len);
-		count(&o->delivered, b->nkeep);
-	} else if (!o->error) {
-		write_failed(o, b, done, err);
-	} else {
-		batch_ref(b, 1);
-		weft_send(o->p->errors, (struct trouble){
-		    .output = o, .batch = b, .error = err, .to = b->nkeep });
+		well_again(o);
+		count(&o->bytes, d->parcel.len);
+		count(&o->records, d->parcel.records);
+	} else if (d->batch && d->done && !o->sink->kind->save) {
+		ack_partial(o, d->batch, d->skipped + d->done);
+	}
+	o->delivering = false;
+	if (err == -EPIPE) {
+		pipeline_fail(o->p, err);
+		weft_cancel(o->p->ctx);
+		weft_cancel(o->ctx);
+	}
+	return err;
+}
+
+/* The rejected records of a batch as letters; of those from disk only the rendered text is left. */
+static void
+render_letters(struct delivery *d, struct buf *out, struct buf *ends)
+{
+	struct output *o = d->o;
+	struct rejects *r = &d->rejects;
+	struct rendered *b = d->batch ? &d->batch->rendered[o->rendering] : NULL;
+	uint32_t record = 0;
+	size_t next = 0;
+
+	for (size_t i = 0; b && i < d->batch->nlines && next < r->n; i++) {
+		if (!rendered_keeps(b, i))
+			continue;
+		if (record++ != d->skipped + r->record[next])
+			continue;
+		letter_from_line(out, d->batch, &d->batch->lines[i], d->batch->first + i,
+		    r->why[next], o->name);
+		buf_add(ends, &(uint32_t){ out->len }, sizeof(uint32_t));
+		next++;
+	}
+	for (; !b && next < r->n; next++) {
+		uint32_t n = r->record[next], from = n ? d->parcel.ends[n - 1] : 0;
+
+		letter_from_text(out, d->parcel.source, d->parcel.stream, d->parcel.data + from,
+		    d->parcel.ends[n] - from - 1, r->why[next], o->name);
+		buf_add(ends, &(uint32_t){ out->len }, sizeof(uint32_t));
 	}
 }
 
-/* Some file systems only tell at the end that there was no room. */
-static void
-finish(struct output *o)
+static int
+write_letters(struct delivery *d)
 {
+	struct output *o = d->o, *dead = o->p->plan.dead;
+	struct buf text = { 0 }, ends = { 0 };
 	int err = 0;
 
-	if (!o->owned)
-		return;
-	if (close(o->fd) < 0)
-		err = -errno;
-	o->fd = -1;
-	if (err && err != -EINTR && !o->error) {
-		broken(o, err);
-		weft_send(o->p->errors, (struct trouble){ .output = o, .error = err });
+	if (!d->rejects.n)
+		return 0;
+	pipeline_tell(o->p, "%s: %zu lines were rejected (%s)%s", o->name, d->rejects.n,
+	    d->rejects.why[0], dead ? "; they are dead letters" : "");
+	if (dead && dead != o) {
+		render_letters(d, &text, &ends);
+		err = output_write_letters(dead, &text, &ends, d->parcel.source);
+		o->letters = true;
 	}
+	buf_finish(&text);
+	buf_finish(&ends);
+	return err;
+}
+
+/* From another output's goroutine: as durable as its own are, once that has a checkpoint. */
+int
+output_write_letters(struct output *dead, struct buf *text, struct buf *ends, const char *source)
+{
+	struct delivery d = {
+		.o = dead,
+		.parcel = {
+			.data = text->data, .len = text->len,
+			.records = ends->len / sizeof(uint32_t), .ends = (uint32_t *)ends->data,
+			.source = source, .stream = source, .host = dead->p->host,
+			.received = when_now(),
+		},
+	};
+	struct account a = { .read = d.parcel.records, .expected = d.parcel.records,
+	    .delivered = d.parcel.records };
+	int err;
+
+	weft_mutex_lock(&dead->busy);
+	err = deliver(&d);
+	if (!err) {
+		weft_mutex_lock(&dead->lock);
+		ack_account_only(dead, source, &a);
+		weft_mutex_unlock(&dead->lock);
+	}
+	weft_mutex_unlock(&dead->busy);
+	rejects_finish(&d.rejects);
+	return err;
+}
+
+static void
+deliver_batch(struct output *o, struct batch *b)
+{
+	struct rendered *r = &b->rendered[o->rendering];
+	uint32_t skip = ack_skipped(o, b);
+	size_t from = skip ? r->ends[skip - 1] : 0;
+	struct buf ends = { 0 };
+	struct delivery d = {
+		.o = o, .batch = b, .skipped = skip,
+		.parcel = {
+			.data = r->data.data + from, .len = r->data.len - from,
+			.records = r->n - skip, .ends = r->ends,
+			.source = b->source->name, .stream = b->stream->name, .host = o->p->host,
+			.received = b->received,
+		},
+	};
+	int err = 0;
+
+	for (uint32_t i = skip; skip && i < r->n; i++)
+		buf_add(&ends, &(uint32_t){ r->ends[i] - from }, sizeof(uint32_t));
+	if (skip)
+		d.parcel.ends = (uint32_t *)ends.data;
+	if (d.parcel.records)
+		err = deliver(&d);
+	if (!err)
+		err = write_letters(&d);
+	if (!err)
+		ack_batch(o, b, &d.rejects);
+	rejects_finish(&d.rejects);
+	buf_finish(&ends);
+}
+
+static void
+deliver_item(struct output *o, struct item *it)
+{
+	weft_mutex_lock(&o->busy);
+	if (!it->batch)
+		ack_gap(o, &it->gap);
+	else if (!weft_err(o->ctx))
+		deliver_batch(o, it->batch);
+	weft_mutex_unlock(&o->busy);
+	queue_item_free(it);
+}
+
+/* From the disk queue, when there is nothing older in memory. */
+static bool
+deliver_spilled(struct output *o)
+{
+	struct spilled s = { 0 };
+	struct delivery d = { .o = o };
+	int err;
+
+	if (weft_err(o->ctx) || !spill_next(o, &s))
+		return false;
+	d.parcel = (struct parcel){
+		.data = s.data.data, .len = s.data.len, .records = s.records,
+		.ends = (uint32_t *)s.ends.data, .source = s.source, .stream = s.stream,
+		.host = s.host, .received = s.received,
+	};
+	weft_mutex_lock(&o->busy);
+	err = deliver(&d);
+	if (!err)
+		err = write_letters(&d);
+	if (!err)
+		spill_sent(o, &s, d.rejects.n);
+	weft_mutex_unlock(&o->busy);
+	rejects_finish(&d.rejects);
+	spilled_finish(&s);
+	return !err;
+}
+
+static void
+look_after(struct output *o)
+{
+	int64_t now = weft_now();
+	int err = 0;
+
+	weft_mutex_lock(&o->busy);
+	if (now >= o->next_tick && o->sink->kind->tick) {
+		err = o->sink->kind->tick(o->sink);
+		o->next_tick = now + TICK;
+	}
+	if (err)
+		failing(o, err);
+	if (due(o) && (ack_unsaved(o) || o->letters))
+		checkpoint(o);
+	weft_mutex_unlock(&o->busy);
+}
+
+static int64_t
+wake_at(struct output *o)
+{
+	int64_t at = weft_now() + TICK;
+
+	if (ack_unsaved(o) && o->next_checkpoint < at)
+		at = o->next_checkpoint;
+	return at;
 }
 
 void
 output_run(struct output *o)
 {
-	for (struct batch *b; weft_recv(o->queue, &b); ) {
-		deliver(o, b);
-		batch_unref(b);
+	while (!queue_ended(&o->queue)) {
+		struct item *it = queue_take(&o->queue, wake_at(o));
+
+		if (it)
+			deliver_item(o, it);
+		else if (deliver_spilled(o))
+			queue_poke(&o->queue);	/* there may be more of it */
+		look_after(o);
 	}
-	finish(o);
+	weft_mutex_lock(&o->busy);
+	pipeline_fail(o->p, ack_checkpoint(o, true));
+	weft_mutex_unlock(&o->busy);
+	weft_waitgroup_done(&o->running);
+}
+
+static void
+options_finish(struct output *o)
+{
+	free((char *)o->opt.where);
+	free((char *)o->opt.from);
+}
+
+void
+output_finish(struct output *o)
+{
+	if (!o)
+		return;
+	sink_close(o->sink);
+	weft_breaker_free(o->breaker);
+	weft_ctx_free(o->ctx);
+	options_finish(o);
+	free(o->dirty);
+	free(o->total);
+	free(o->unsaved);
+	free(o->name);
+	free(o->path);
+	free(o);
 }

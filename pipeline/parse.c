@@ -34,8 +34,10 @@ plain(struct line *l)
 }
 
 void
-parse_line(struct line *l, int format)
+parse_line(const struct format *f, struct scratch *s, struct batch *b, struct line *l)
 {
+	int format = f->kind;
+(void)s;(void)b;
 	const char *text = l->text;
 	unsigned char first;
 

@@ -31,8 +31,7 @@ struct format {
  * access logs, CRI and regex, whose lines are nothing but fields.  If it cannot be parsed as
  * the format demands, l->error says why, and fate is DEAD.
  */
-void	parse_line(struct line *l, int format);
-/* to become: void parse_line(const struct format *f, struct scratch *s, struct batch *b, struct line *l); */
+void	parse_line(const struct format *f, struct scratch *s, struct batch *b, struct line *l);
 
 /* text.c */
 void	text_parse(const char *text, struct line *l);	/* any line; never fails */

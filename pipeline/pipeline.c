@@ -1,18 +1,25 @@
 /*
- * pipeline.c - the stages put together, started, and ended in order
+ * pipeline.c - what is built before a run: options, sources, steps, outputs
  *
- * weft_pipeline_run is the whole life cycle: everything starts from the end of
- * the pipeline backwards, and ends from its beginning forwards.  A channel is
- * closed when all who send on it have ended, never before.
+ * Everything that can be wrong is found here or when the run begins, before anything is read.
  */
+#include "pipeline.h"
+
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "patterns/breaker.h"
 #include "stage.h"
-#include "weft/time.h"
 
-#define DEPTH 4			/* batches that may wait between two stages */
+#define BATCH	((128 << 10) - BATCH_PAD)
+
+static int64_t
+or_else(int64_t n, int64_t otherwise)
+{
+	return n ? n : otherwise;
+}
 
 weft_pipeline *
 weft_pipeline_new(const struct weft_pipeline_options *opt)
@@ -23,14 +30,54 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 	p->opt = *opt;
 	if (p->opt.workers <= 0)
 		p->opt.workers = weft_procs();
-	if (p->opt.batch == 0)
-		p->opt.batch = (128 << 10) - BATCH_PAD;
+	p->opt.batch = or_else(opt->batch, BATCH);
+	p->opt.memory = or_else(opt->memory, 64 << 20);
+	p->opt.disk = or_else(opt->disk, 1 << 30);
+	p->opt.drain = or_else(opt->drain, 30 * WEFT_SECOND);
+	p->opt.checkpoint = or_else(opt->checkpoint, 200 * WEFT_MS);
 	if (!opt->host && gethostname(name, sizeof(name) - 1) < 0)
 		name[0] = '\0';
 	p->host = xstrdup(opt->host ? opt->host : name);
-	p->dead = opt->dead ? xstrdup(opt->dead) : NULL;
-	p->dead_fd = -1;
+	p->statedir = opt->state ? xstrdup(opt->state) : NULL;
 	return p;
+}
+
+static char *
+copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void
+source_free(struct source *s)
+{
+	struct weft_source_options *o = &s->opt;
+	const char *const texts[] = {
+		o->file, o->exclude, o->listen, o->regex, o->multiline, o->cert, o->key, o->ca
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		free((char *)texts[i]);
+	source_syslog_close(s->sockets);
+	state_known_free(s->known);
+	multiline_free(s->multiline);
+	regex_free(s->format.regex);
+	weft_ctx_free(s->ctx);
+	free(s->name);
+	free(s);
+}
+
+void
+plan_finish(struct plan *plan)
+{
+	for (int i = 0; i < plan->nsteps; i++)
+		step_free(plan->steps[i]);
+	free(plan->steps);
+	for (int i = 0; i < plan->nrenderings; i++) {
+		expr_free(plan->renderings[i].where);
+		free(plan->renderings[i].where_text);
+		free(plan->renderings[i].from);
+	}
 }
 
 void
@@ -38,162 +85,407 @@ weft_pipeline_free(weft_pipeline *p)
 {
 	if (!p)
 		return;
-	for (int i = 0; i < p->nsources; i++) {
-		origin_finish(&p->sources[i]->origin);
-		free(p->sources[i]->path);
-		free(p->sources[i]);
-	}
-	for (int i = 0; i < p->noutputs; i++)
-		output_close(p->outputs[i]);
+	for (int i = 0; i < p->nsources; i++)
+		source_free(p->sources[i]);
+	for (int i = 0; i < p->plan.noutputs; i++)
+		output_finish(p->plan.outputs[i]);
+	plan_finish(&p->plan);
 	free(p->sources);
-	free(p->outputs);
+	buf_finish(&p->error);
 	free(p->host);
-	free(p->dead);
+	free(p->statedir);
 	free(p);
 }
 
-void
-weft_pipeline_source(weft_pipeline *p, const char *path)
+const char *
+weft_pipeline_error(weft_pipeline *p)
 {
-	struct source *s = xcalloc(1, sizeof(*s));
-
-	s->p = p;
-	s->path = xstrdup(path);
-	origin_init(&s->origin, p->host, strcmp(path, "-") == 0 ? "stdin" : path);
-	p->sources = xrealloc(p->sources, (p->nsources + 1) * sizeof(*p->sources));
-	p->sources[p->nsources++] = s;
+	return buf_str(&p->error);
 }
 
 int
-weft_pipeline_output(weft_pipeline *p, const char *dest)
+pipeline_fail(weft_pipeline *p, int err)
 {
-	struct output *o;
-	int err = output_open(p, dest, &o);
+	if (!err)
+		return 0;
+	weft_mutex_lock(&p->lock);
+	if (!p->first_error)
+		p->first_error = err;
+	weft_mutex_unlock(&p->lock);
+	return err;
+}
 
-	if (err)
-		return err;
-	p->renders[o->format] = true;
-	p->outputs = xrealloc(p->outputs, (p->noutputs + 1) * sizeof(*p->outputs));
-	p->outputs[p->noutputs++] = o;
+void
+pipeline_tell(weft_pipeline *p, const char *fmt, ...)
+{
+	struct buf text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	if (p->opt.warn)
+		p->opt.warn(p->opt.warn_arg, buf_str(&text));
+	else
+		dprintf(STDERR_FILENO, "weft-pipeline: %s\n", buf_str(&text));
+	buf_finish(&text);
+}
+
+static int refuse(weft_pipeline *p, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+refuse(weft_pipeline *p, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	p->error.len = 0;
+	va_start(ap, fmt);
+	buf_vprintf(&p->error, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static void
+copy_options(struct source *s, const struct weft_source_options *o)
+{
+	s->opt = *o;
+	s->opt.file = copy(o->file);
+	s->opt.exclude = copy(o->exclude);
+	s->opt.listen = copy(o->listen);
+	s->opt.regex = copy(o->regex);
+	s->opt.multiline = copy(o->multiline);
+	s->opt.cert = copy(o->cert);
+	s->opt.key = copy(o->key);
+	s->opt.ca = copy(o->ca);
+	if (!s->opt.max_line)
+		s->opt.max_line = MAX_LINE;
+	if (!s->opt.multiline_wait)
+		s->opt.multiline_wait = WEFT_SECOND;
+	if (!s->opt.linger)
+		s->opt.linger = 10 * WEFT_SECOND;
+	if (o->listen && o->format == WEFT_LINE_AUTO)
+		s->opt.format = WEFT_LINE_SYSLOG;
+}
+
+/* What its lines look like, and whether it can be read at all. */
+static int
+check_source(struct source *s, struct buf *err)
+{
+	struct weft_source_options *o = &s->opt;
+
+	s->format.kind = o->format;
+	if (o->format == WEFT_LINE_REGEX) {
+		if (!o->regex) {
+			buf_adds(err, "format regex needs a regex");
+			return -EINVAL;
+		}
+		s->format.regex = regex_new(o->regex, "", err);
+		if (!s->format.regex)
+			return -EINVAL;
+	}
+	s->multiline = multiline_new(o->multiline, o->format, err);
+	if (err->len)
+		return -EINVAL;
+	if (o->file)
+		return source_file_check(o, err);
+	return o->listen ? source_syslog_check(o, err) : 0;
+}
+
+int
+weft_pipeline_source(weft_pipeline *p, const char *name, const struct weft_source_options *opt)
+{
+	struct source *s;
+	struct buf err = { 0 };
+	int e;
+
+	if (!!opt->file + !!opt->listen + opt->standard_input != 1)
+		return refuse(p, -EINVAL, "source %s: give it one of file, stdin, listen", name);
+	for (int i = 0; i < p->nsources; i++)
+		if (strcmp(p->sources[i]->name, name) == 0)
+			return refuse(p, -EEXIST, "there are two sources named %s", name);
+	s = xcalloc(1, sizeof(*s));
+	s->p = p;
+	s->name = xstrdup(name);
+	s->index = p->nsources;
+	copy_options(s, opt);
+	e = check_source(s, &err);
+	if (e) {
+		refuse(p, e, "source %s: %s", name, buf_str(&err));
+		source_free(s);
+	} else {
+		p->sources = xrealloc(p->sources, (p->nsources + 1) * sizeof(*p->sources));
+		p->sources[p->nsources++] = s;
+	}
+	buf_finish(&err);
+	return e;
+}
+
+static int
+add_step(weft_pipeline *p, const char *name, struct step *s, struct buf *err)
+{
+	int e = s ? 0 : -EINVAL;
+
+	if (!s) {
+		refuse(p, e, "step %s: %s", name, buf_str(err));
+	} else {
+		s->name = xstrdup(name);
+		p->plan.steps = xrealloc(p->plan.steps,
+		    (p->plan.nsteps + 1) * sizeof(*p->plan.steps));
+		p->plan.steps[p->plan.nsteps++] = s;
+	}
+	buf_finish(err);
+	return e;
+}
+
+int
+weft_pipeline_where(weft_pipeline *p, const char *name, const char *expr)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_where(expr, &err), &err);
+}
+
+int
+weft_pipeline_sample(weft_pipeline *p, const char *name, double share, const char *by)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_sample(share, by, &err), &err);
+}
+
+int
+weft_pipeline_limit(weft_pipeline *p, const char *name, int64_t events, int64_t per,
+    int64_t burst, const char *by)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_limit(events, per, burst, by, &err), &err);
+}
+
+int
+weft_pipeline_dedup(weft_pipeline *p, const char *name, int64_t window, const char *by)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_dedup(window, by, &err), &err);
+}
+
+int
+weft_pipeline_redact(weft_pipeline *p, const char *name, const char *const *what, int n,
+    const char *with)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_redact(what, n, with, &err), &err);
+}
+
+int
+weft_pipeline_set(weft_pipeline *p, const char *name, const char *field, const char *value)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_set(field, value, &err), &err);
+}
+
+int
+weft_pipeline_table(weft_pipeline *p, const char *name, const char *csv, const char *column,
+    const char *by, const char *prefix)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_table(csv, column, by, prefix, &err), &err);
+}
+
+int
+weft_pipeline_geoip(weft_pipeline *p, const char *name, const char *mmdb, const char *by,
+    const char *prefix)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_geoip(mmdb, by, prefix, &err), &err);
+}
+
+int
+weft_pipeline_rdns(weft_pipeline *p, const char *name, const char *by, const char *field,
+    int64_t timeout, int64_t ttl)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_rdns(by, field, timeout, ttl, &err), &err);
+}
+
+int
+weft_pipeline_step(weft_pipeline *p, const char *name, weft_pipeline_fn *f, void *arg)
+{
+	struct buf err = { 0 };
+
+	return add_step(p, name, step_call(f, arg), &err);
+}
+
+/* The same lines in the same format are rendered once, however many outputs want them. */
+static int
+rendering_of(struct plan *plan, const struct rendering *r)
+{
+	for (int i = 0; i < plan->nrenderings; i++) {
+		struct rendering *o = &plan->renderings[i];
+
+		if (o->format == r->format && o->dead == r->dead &&
+		    strcmp(o->where_text, r->where_text) == 0 && strcmp(o->from, r->from) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static int
+format_of(const struct weft_output_options *o)
+{
+	switch (o->format) {
+	case WEFT_OUTPUT_JSON:
+		return RENDER_JSON;
+	case WEFT_OUTPUT_LOGFMT:
+		return RENDER_LOGFMT;
+	case WEFT_OUTPUT_TEXT:
+		return RENDER_TEXT;
+	case WEFT_OUTPUT_PRETTY:
+		return RENDER_COLOR;
+	case WEFT_OUTPUT_RAW:
+		return RENDER_RAW;
+	case WEFT_OUTPUT_SYSLOG:
+		return RENDER_SYSLOG;
+	case WEFT_OUTPUT_SYSLOG_BSD:
+		return RENDER_SYSLOG_BSD;
+	}
+	if (o->dead)
+		return RENDER_LETTER;
+	if (o->syslog)
+		return RENDER_SYSLOG;
+	if (o->http && o->http->shape == WEFT_HTTP_LOKI)
+		return RENDER_LOKI;
+	return o->standard_output && isatty(STDOUT_FILENO) ? RENDER_COLOR : RENDER_JSON;
+}
+
+static bool
+shows_fields(int format)
+{
+	return format == RENDER_LOGFMT || format == RENDER_SYSLOG;
+}
+
+/* Adds what o wants to the plan; its number, or an error. */
+static int
+add_rendering(weft_pipeline *p, const struct weft_output_options *o, struct buf *err)
+{
+	struct plan *plan = &p->plan;
+	struct rendering r = {
+		.format = o->dead ? RENDER_LETTER : format_of(o), .dead = o->dead,
+		.where_text = (char *)(o->where ? o->where : ""),
+		.from = (char *)(o->from ? o->from : ""),
+	};
+	int i = rendering_of(plan, &r);
+
+	if (i < 0) {
+		if (o->where) {
+			r.where = expr_new(o->where, &p->wants, err);
+			if (!r.where)
+				return -EINVAL;
+		}
+		p->wants.fields |= shows_fields(r.format);
+		r.where_text = xstrdup(r.where_text);
+		r.from = xstrdup(r.from);
+		i = plan->nrenderings++;
+		plan->renderings[i] = r;
+	}
+	plan->renderings[i].users++;
+	return i;
+}
+
+static struct sink *
+make_sink(const struct weft_output_options *o, struct buf *err)
+{
+	int kinds = o->standard_output + !!o->file + !!o->syslog + !!o->http + !!o->call;
+
+	if (kinds != 1) {
+		buf_adds(err, "give it one of stdout, file, syslog, http, call");
+		return NULL;
+	}
+	if (o->dead && !o->file) {
+		buf_adds(err, "dead letters go to a file");
+		return NULL;
+	}
+	if (o->file)
+		return sink_file(o->file, err);
+	if (o->syslog)
+		return sink_syslog(o->syslog, err);
+	if (o->http)
+		return sink_http(o->http, err);
+	return o->call ? sink_call(o->call, o->arg) : sink_fd(STDOUT_FILENO);
+}
+
+static int
+check_output(weft_pipeline *p, const char *name, const struct weft_output_options *opt)
+{
+	if (p->plan.noutputs == MAX_OUTPUTS)
+		return refuse(p, -E2BIG, "there can be at most %d outputs", MAX_OUTPUTS);
+	for (int i = 0; i < p->plan.noutputs; i++)
+		if (strcmp(p->plan.outputs[i]->name, name) == 0)
+			return refuse(p, -EEXIST, "there are two outputs named %s", name);
+	if (opt->dead && p->plan.dead)
+		return refuse(p, -EEXIST, "two outputs for dead letters: %s and %s",
+		    p->plan.dead->name, name);
+	if (opt->when_full == WEFT_SPILL && !p->statedir)
+		return refuse(p, -EINVAL, "output %s: a disk queue (spill) needs a state "
+		    "directory; name one by state:", name);
+	if (opt->when_full == WEFT_SPILL && p->opt.unordered)
+		return refuse(p, -EINVAL, "output %s: a disk queue (spill) keeps the order of lines; "
+		    "take order: none away", name);
 	return 0;
 }
 
-/* Enough that every stage can hold some and the queues be half full. */
-static int
-pool_size(const weft_pipeline *p)
+static struct output *
+output_new(weft_pipeline *p, const char *name, const struct weft_output_options *opt)
 {
-	int readers = p->nsources < MAX_OPEN ? p->nsources : MAX_OPEN;
+	struct output *o = xcalloc(1, sizeof(*o));
 
-	return 2 + readers + 2 * p->opt.workers + 2 * p->noutputs;
-}
-
-static void
-make_channels(weft_pipeline *p)
-{
-	batch_pool_init(&p->pool, pool_size(p), p->opt.batch);
-	p->open = weft_make(char, MAX_OPEN);
-	for (int i = 0; i < MAX_OPEN; i++)
-		weft_send(p->open, 0);
-	p->parsed = weft_make(struct batch *, DEPTH);
-	p->kept = weft_make(struct batch *, DEPTH);
-	p->enriched = weft_make(struct batch *, DEPTH);
-	p->errors = weft_make(struct trouble, DEPTH);
-	for (int i = 0; i < p->noutputs; i++)
-		p->outputs[i]->queue = weft_make(struct batch *, DEPTH);
-}
-
-static void
-free_channels(weft_pipeline *p)
-{
-	for (int i = 0; i < p->noutputs; i++)
-		weft_free(p->outputs[i]->queue);
-	weft_free(p->errors);
-	weft_free(p->enriched);
-	weft_free(p->kept);
-	weft_free(p->parsed);
-	weft_free(p->open);
-	batch_pool_finish(&p->pool);
-}
-
-static void
-start(weft_pipeline *p)
-{
-	weft_waitgroup_go(&p->troubled, trouble_run, p);
-	for (int i = 0; i < p->noutputs; i++)
-		weft_waitgroup_go(&p->writing, output_run, p->outputs[i]);
-	weft_waitgroup_go(&p->collecting, collector_run, p);
-	for (int i = 0; i < p->opt.workers; i++)
-		weft_waitgroup_go(&p->working, worker_run, p);
-	weft_waitgroup_go(&p->filtering, filter_run, p);
-	for (int i = 0; i < p->nsources; i++)
-		weft_waitgroup_go(&p->reading, source_run, p->sources[i]);
-}
-
-/* Each stage ends when nothing can come any more: so nothing in flight is lost. */
-static void
-drain(weft_pipeline *p)
-{
-	weft_waitgroup_wait(&p->reading);
-	weft_close(p->parsed);
-	weft_waitgroup_wait(&p->filtering);
-	weft_close(p->kept);
-	weft_waitgroup_wait(&p->working);
-	weft_close(p->enriched);
-	weft_waitgroup_wait(&p->collecting);
-	for (int i = 0; i < p->noutputs; i++)
-		weft_close(p->outputs[i]->queue);
-	weft_waitgroup_wait(&p->writing);
-	weft_close(p->errors);
-	weft_waitgroup_wait(&p->troubled);
+	o->p = p;
+	o->name = xstrdup(name);
+	o->opt = *opt;
+	o->opt.where = copy(opt->where);
+	o->opt.from = copy(opt->from);
+	o->path = opt->file ? copy(opt->file->path) : NULL;
+	o->opt.file = NULL;	/* the caller's, and so are the others */
+	o->opt.syslog = NULL;
+	o->opt.http = NULL;
+	if (opt->syslog || opt->http)
+		o->breaker = weft_breaker_new((weft_breaker_options){
+		    .consecutive = 10, .open_for = 2 * WEFT_SECOND });
+	o->slot = p->plan.noutputs;
+	return o;
 }
 
 int
-weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
+weft_pipeline_output(weft_pipeline *p, const char *name, const struct weft_output_options *opt)
 {
-	int err = trouble_open(p);
+	struct buf err = { 0 };
+	struct output *o;
+	struct sink *sink;
+	int rendering, e = check_output(p, name, opt);
 
-	if (err) {
-		trouble_warn(p, "cannot open %s: %s", p->dead, strerror(-err));
-		return err;
+	if (e)
+		return e;
+	sink = make_sink(opt, &err);
+	rendering = sink ? add_rendering(p, opt, &err) : -EINVAL;
+	if (rendering < 0) {
+		sink_close(sink);
+		refuse(p, rendering, "output %s: %s", name, buf_str(&err));
+		buf_finish(&err);
+		return rendering;
 	}
-	p->ctx = weft_with_cancel(ctx);
-	atomic_store(&p->live, p->noutputs);
-	p->started = weft_now();
-	make_channels(p);
-	start(p);
-	drain(p);
-	free_channels(p);
-	p->ended = weft_now();
-	weft_ctx_free(p->ctx);
-	trouble_close(p);
-	return atomic_load(&p->error);
-}
-
-void
-weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out)
-{
-	*out = (struct weft_pipeline_counts){
-		.bytes = counted(&p->bytes),
-		.read = counted(&p->read),
-		.filtered = counted(&p->filtered),
-		.unparsable = counted(&p->unparsable),
-		.enriched = counted(&p->nenriched),
-		.unread_sources = counted(&p->unread),
-		.unfinished = counted(&p->unfinished),
-		.dead_lost = counted(&p->dead_lost),
-		.outputs = p->noutputs,
-	};
-}
-
-void
-weft_pipeline_output_counts(weft_pipeline *p, int i, struct weft_pipeline_output_counts *out)
-{
-	struct output *o = p->outputs[i];
-
-	*out = (struct weft_pipeline_output_counts){
-		.name = o->name,
-		.delivered = counted(&o->delivered),
-		.failed = counted(&o->failed),
-		.bytes = counted(&o->bytes),
-	};
+	o = output_new(p, name, opt);
+	o->sink = sink;
+	o->rendering = rendering;
+	p->plan.outputs[p->plan.noutputs++] = o;
+	if (opt->dead)
+		p->plan.dead = o;
+	buf_finish(&err);
+	return 0;
 }

@@ -53,7 +53,6 @@ struct weft_pipeline_options {
 	size_t	batch;		/* bytes read at a time; 0: 128 KiB             */
 	int64_t	drain;		/* ns to deliver what was read, when cancelled; 0: 30 s */
 	int64_t	checkpoint;	/* ns between checkpoints; 0: 200 ms            */
-	int level, format; const char *dead;	/* going away */
 	/* Told what goes wrong, a sentence at a time; NULL: standard error. */
 	void	(*warn)(void *arg, const char *text);
 	void	*warn_arg;
@@ -102,7 +101,8 @@ struct weft_source_options {
 	int64_t	linger;		/* ns that a rotated file is still followed; 0: 10 s */
 	const char *cert, *key, *ca;	/* "tls://..." in listen; ca: clients must show a certificate */
 };
-void	weft_pipeline_source(weft_pipeline *p, const char *path);
+int	weft_pipeline_source(weft_pipeline *p, const char *name,
+	    const struct weft_source_options *opt);
 
 /*
  * Steps, in the order in which they are added; name is for counters, tap and top.
@@ -203,7 +203,8 @@ struct weft_output_options {
 	size_t	queue;		/* bytes that may wait in memory; 0: a fair part of it */
 	bool	dead;		/* gets the dead letters of all, and nothing else: a file */
 };
-int	weft_pipeline_output(weft_pipeline *p, const char *dest);
+int	weft_pipeline_output(weft_pipeline *p, const char *name,
+	    const struct weft_output_options *opt);
 
 /*
  * Runs until ctx is cancelled, or to the end of all sources if they have one, and delivers
@@ -233,31 +234,48 @@ struct weft_ledger_row {
 	uint64_t lost;			/* bytes that were cut off or deleted before they could be read */
 	bool	balanced;
 };
+/* How many rows there are; the first max of them in rows. */
 int	weft_pipeline_ledger(weft_pipeline *p, struct weft_ledger_row *rows, int max);
-
-/* Readable at any time, from anywhere; they balance when the run has ended. */
-struct weft_pipeline_counts {
-	uint64_t bytes;		/* taken from the sources                       */
-	uint64_t read;		/* lines                                        */
-	uint64_t filtered;	/* below the level                              */
-	uint64_t unparsable;	/* sent to the error channel by a source        */
-	uint64_t enriched;
-	uint64_t unread_sources; /* that could not be opened or read to the end */
-	uint64_t unfinished;	/* bytes of half lines left when cancelled      */
-	uint64_t dead_lost;	/* errors that the dead-letter file did not take */
-	int	 outputs;
-};
-struct weft_pipeline_output_counts {
-	const char *name;	/* borrowed from the pipeline */
-	uint64_t delivered, failed, bytes;
-};
-void	weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out);
-void	weft_pipeline_output_counts(weft_pipeline *p, int i,
-	    struct weft_pipeline_output_counts *out);
 bool	weft_pipeline_balanced(weft_pipeline *p);
-
+/* The table of rows, as text; without all, those that say nothing are left out. */
+void	weft_ledger_print(const struct weft_ledger_row *rows, int n, bool all, char *text,
+	    size_t size);
 /* The table of all that, in a buffer of n bytes, NUL-terminated. */
 void	weft_pipeline_report(weft_pipeline *p, char *text, size_t n);
+
+/* Since the run began; readable at any time, from anywhere. */
+struct weft_pipeline_counts {
+	uint64_t read, bytes;	/* lines and bytes from all sources             */
+	uint64_t lost;		/* bytes that were gone before they could be read */
+	uint64_t errors;	/* troubles that sources told of                */
+	size_t	memory, memory_peak;	/* of the budget                        */
+	int	sources, steps, outputs;
+	int64_t	elapsed;	/* ns                                           */
+};
+struct weft_step_counts { const char *name, *kind; uint64_t in, out, failed; };
+struct weft_output_counts {
+	const char *name;
+	uint64_t records, bytes; /* delivered                                   */
+	uint64_t failures, retries; /* attempts                                 */
+	uint64_t queued, queue_bytes, queue_limit; /* batches, bytes            */
+	uint64_t waits;		/* so often the sources had to wait for it      */
+	uint64_t spilled_parcels, spilled_bytes;
+	bool	failing;
+};
+void	weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out);
+/* i from 0; false: there is none. */
+bool	weft_pipeline_step_counts(weft_pipeline *p, int i, struct weft_step_counts *out);
+bool	weft_pipeline_output_counts(weft_pipeline *p, int i, struct weft_output_counts *out);
+
+/* One text through parsing and steps of a pipeline that does not run: what becomes of it? */
+struct weft_trial {
+	const char *fate;	/* "kept", "filtered", "sampled", "limited", "repeated", "dead" */
+	const char *step;	/* that decided it; NULL: none                  */
+	char	*json;		/* as an output would have it; the reason, if dead; free(3) it */
+};
+/* Calls f for each line; -ENOENT: there is no such source. */
+int	weft_pipeline_try(weft_pipeline *p, const char *source, const char *text, size_t len,
+	    void (*f)(const struct weft_trial *t, void *arg), void *arg);
 
 /*
  * Generated logs, for tests and benchmarks.  The same options give the same

@@ -81,9 +81,10 @@ render_string(struct buf *out, const char *p, size_t len)
 }
 
 void
-origin_init(struct origin *o, const char *host, const char *source)
+origin_init(struct origin *o, const char *host, const char *source, const char *stream)
 {
 	*o = (struct origin){ 0 };
+(void)stream;
 	buf_adds(&o->host, host);
 	buf_adds(&o->source, source);
 	buf_adds(&o->prefix, "{\"host\":");
@@ -263,9 +264,11 @@ as_text(struct buf *out, const struct origin *o, const struct line *l, bool colo
 }
 
 void
-render_line(struct buf *out, int format, const struct origin *o, const struct line *l,
-    uint64_t number)
+render_line(struct buf *out, int format, const struct batch *b, const struct line *l,
+    uint64_t number, struct when *w)
 {
+	const struct origin *o = batch_origin(b);
+(void)w;
 	switch (format) {
 	case RENDER_JSON:
 		if (l->kind == LINE_JSON)
@@ -277,7 +280,7 @@ render_line(struct buf *out, int format, const struct origin *o, const struct li
 	case RENDER_COLOR:
 		as_text(out, o, l, format == RENDER_COLOR);
 		return;
-	case RENDER_RAW:
+	case RENDER_RAW: default:
 		buf_add(out, l->text, l->len);
 		buf_addc(out, '\n');
 	}

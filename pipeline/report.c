@@ -1,32 +1,8 @@
-/* report.c - does the account balance, and the table that shows it */
+/* report.c - the table that shows at the end of a run what became of every line */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "stage.h"
-#include "weft/time.h"
-
-static bool
-output_balanced(const struct weft_pipeline_counts *c,
-    const struct weft_pipeline_output_counts *o)
-{
-	return c->read == c->filtered + c->unparsable + o->delivered + o->failed;
-}
-
-bool
-weft_pipeline_balanced(weft_pipeline *p)
-{
-	struct weft_pipeline_counts c;
-	struct weft_pipeline_output_counts o;
-
-	weft_pipeline_counts(p, &c);
-	if (c.read != c.filtered + c.unparsable + c.enriched)
-		return false;
-	for (int i = 0; i < c.outputs; i++) {
-		weft_pipeline_output_counts(p, i, &o);
-		if (!output_balanced(&c, &o))
-			return false;
-	}
-	return true;
-}
 
 /* 1234567 -> 1,234,567 */
 static const char *
@@ -46,61 +22,87 @@ grouped(uint64_t n, char text[32])
 }
 
 static void
-row(struct buf *out, const char *name, const uint64_t *n, int len, bool balanced)
+cell(struct buf *out, uint64_t n)
 {
 	char text[32];
 
-	buf_printf(out, "%-24s", name);
-	for (int i = 0; i < len; i++)
-		buf_printf(out, " %12s", grouped(n[i], text));
-	buf_printf(out, "  %s\n", balanced ? "balanced" : "NOT BALANCED");
+	buf_printf(out, " %12s", grouped(n, text));
 }
 
 static void
-speed(struct buf *out, const weft_pipeline *p, const struct weft_pipeline_counts *c)
+speed(struct buf *out, weft_pipeline *p)
 {
-	double s = (p->ended - p->started) / 1e9;
+	struct weft_pipeline_counts c;
 	char lines[32], rate[32];
+	double s;
 
-	if (s <= 0)
-		s = 1e-9;
+	weft_pipeline_counts(p, &c);
+	s = c.elapsed > 0 ? c.elapsed / 1e9 : 1e-9;
 	buf_printf(out, "read %s lines from %d source%s, %.1f MB in %.2f s: ",
-	    grouped(c->read, lines), p->nsources, p->nsources == 1 ? "" : "s", c->bytes / 1e6, s);
-	buf_printf(out, "%.0f MB/s, %s lines/s\n", c->bytes / 1e6 / s,
-	    grouped(c->read / s, rate));
+	    grouped(c.read, lines), c.sources, c.sources == 1 ? "" : "s", c.bytes / 1e6, s);
+	buf_printf(out, "%.0f MB/s, %s lines/s\n", c.bytes / 1e6 / s, grouped(c.read / s, rate));
+}
+
+static uint64_t
+dropped(const struct weft_ledger_row *r)
+{
+	return r->sampled + r->limited + r->repeated + r->full;
 }
 
 static void
-remarks(struct buf *out, const struct weft_pipeline_counts *c)
+row(struct buf *out, const struct weft_ledger_row *r)
 {
-	if (c->unread_sources)
-		buf_printf(out, "sources that could not be read: %llu (named above)\n",
-		    (unsigned long long)c->unread_sources);
-	if (c->unfinished)
-		buf_printf(out, "stopped inside a line: %llu bytes of it were read and left out\n",
-		    (unsigned long long)c->unfinished);
-	if (c->dead_lost)
-		buf_printf(out, "dead letters that could not be written: %llu\n",
-		    (unsigned long long)c->dead_lost);
+	buf_printf(out, "%-20s %-16s", r->source, r->output);
+	cell(out, r->read);
+	cell(out, r->delivered);
+	cell(out, r->filtered);
+	cell(out, r->dead);
+	cell(out, dropped(r));
+	cell(out, r->in_flight + r->spilled);
+	buf_printf(out, "  %s\n", r->balanced ? "balanced" : "NOT BALANCED");
+}
+
+/* A row that says nothing: many sources, one table. */
+static bool
+idle(const struct weft_ledger_row *r)
+{
+	return r->read == 0 && r->in_flight == 0 && r->lost == 0 && r->balanced;
+}
+
+void
+weft_ledger_print(const struct weft_ledger_row *rows, int n, bool all, char *text, size_t size)
+{
+	struct buf out = { 0 };
+	uint64_t lost = 0;
+
+	buf_printf(&out, "%-20s %-16s %12s %12s %12s %12s %12s %12s\n", "source", "output",
+	    "read", "delivered", "filtered", "dead", "dropped", "in flight");
+	for (int i = 0; i < n; i++) {
+		if (all || !idle(&rows[i]))
+			row(&out, &rows[i]);
+		if (rows[i].lost > lost)
+			lost = rows[i].lost;
+	}
+	if (lost)
+		buf_printf(&out, "bytes that were gone before they could be read: %llu\n",
+		    (unsigned long long)lost);
+	snprintf(text, size, "%s", buf_str(&out));
+	buf_finish(&out);
 }
 
 void
 weft_pipeline_report(weft_pipeline *p, char *text, size_t n)
 {
-	struct weft_pipeline_counts c;
-	struct weft_pipeline_output_counts o;
+	int max = weft_pipeline_ledger(p, NULL, 0);
+	struct weft_ledger_row *rows = xcalloc(max + 1, sizeof(*rows));
 	struct buf out = { 0 };
+	size_t len;
 
-	weft_pipeline_counts(p, &c);
-	speed(&out, p, &c);
-	buf_printf(&out, "%-24s %12s %12s %12s %12s %12s\n", "output", "read", "filtered",
-	    "unparsable", "delivered", "failed");
-	for (int i = 0; i < c.outputs; i++) {
-		weft_pipeline_output_counts(p, i, &o);
-		row(&out, o.name, (uint64_t[]){ c.read, c.filtered, c.unparsable,
-		    o.delivered, o.failed }, 5, output_balanced(&c, &o));
-	}
-	remarks(&out, &c);
-	snprintf(text, n, "%s", buf_str(&out));
+	max = weft_pipeline_ledger(p, rows, max);
+	speed(&out, p);
+	len = snprintf(text, n, "%s", buf_str(&out));
+	if (len < n)
+		weft_ledger_print(rows, max, max <= 12, text + len, n - len);
 	buf_finish(&out);
+	free(rows);
 }

@@ -60,6 +60,9 @@ struct sink {
 	int	(*commit)(void *arg);
 	void	*commit_arg;
 	int64_t	 sync_every;		/* ns; 0: before every checkpoint; -1: never */
+	/* Set by the sink, when write, sync or tick failed: */
+	struct buf why;			/* a sentence; empty: the error's number says it all */
+	int64_t	 after;			/* ns that the other side wants to be left alone; 0: any */
 };
 
 static inline void sink_close(struct sink *s) { if (s) s->kind->close(s); }

@@ -1,14 +1,16 @@
 /*
  * stage.h - the pipeline's insides, shared by its stages
  *
- *	source.c   one goroutine per source: reads, finds lines, parses
- *	stage.c    filter (1), workers (W), collector (1)
- *	output.c   one goroutine per output
- *	trouble.c  the error channel's end: dead letters and warnings
- *	pipeline.c puts them together and takes them apart in order
+ *	intake.c     what sources use: batches to fill, streams, submitting
+ *	worker.c     W goroutines: parse, steps, render
+ *	collector.c  one goroutine: the batches of a stream in order again, to every output
+ *	output.c     one goroutine per output: queue, sink, retries; ack.c: what it acknowledges
+ *	pipeline.c   puts them together; run.c starts, reloads and ends them in order
+ *	ledger.c     the account of every line
  *
- * A stage ends when its channel is closed and empty; pipeline.c closes a channel
- * once all its senders have ended.  Counters are only ever added to.
+ * A batch is sent on by a channel, and a stage ends when its channel is closed and empty.
+ *
+ * Locks, outermost first: gate, output.busy, pipeline.lock, output.lock, state's own.
  */
 #ifndef WEFT_PIPELINE_STAGE_H
 #define WEFT_PIPELINE_STAGE_H
@@ -17,14 +19,20 @@
 #include <sys/types.h>
 
 #include "batch.h"
+#include "budget.h"
+#include "fdio.h"
 #include "pipeline.h"
+#include "queue.h"
 #include "render.h"
+#include "sink.h"
+#include "source.h"
+#include "state.h"
+#include "step.h"
 #include "weft/sync.h"
 
-#define MAX_OPEN	16		/* regular files read at the same time */
-#define MAX_LINE	(64u << 20)	/* longer ones are unparsable, in pieces */
-
-typedef _Atomic uint64_t counter;
+#define MAX_OUTPUTS	32
+#define MAX_LINE	(64u << 20)	/* longer ones are dead, in pieces */
+#define DEPTH		4		/* batches that may wait between two stages */
 
 static inline void count(counter *c, uint64_t n)
 {
@@ -37,91 +45,173 @@ static inline uint64_t counted(counter *c)
 }
 
 struct source {
+	struct intake	 in;		/* first: what its goroutines know us by */
 	weft_pipeline	*p;
-	char		*path;
-	int		 fd;
-	bool		 waits;		/* no regular file: may have to wait */
-	struct buf	 bytes;		/* read and not yet in a batch */
-	size_t		 searched;	/* bytes of it that hold no newline */
-	uint64_t	 batches, lines; /* sent on so far */
-	bool		 cut;		/* the last line was cut: the next is its rest */
+	char		*name;
+	int		 index;		/* among the pipeline's, for accounts; never reused */
+	struct weft_source_options opt;	/* its strings are ours */
+	struct format	 format;
+	struct multiline *multiline;
+	struct syslog_sockets *sockets;
+	struct known_file *known;
+	weft_ctx	*ctx;		/* cancelled: stop reading */
+	weft_waitgroup	 running;
+	bool		 gone;		/* taken out by a reload */
+	counter		 read, bytes, lost, errors;
+};
+
+/* Where an output stands in a stream.  Protected by the output's lock. */
+struct standing {
+	struct mark	 mark;
+	struct span	*early;		/* settled beyond the mark, when order is not kept; */
+	uint32_t	 nearly;	/* by from */
+	uint64_t	 resume;	/* lines that end here or before were settled in an earlier run, */
+	struct span	*holes;		/* and so were those that end in one of these */
+	uint32_t	 nholes;
+	bool		 dirty;		/* in the output's list of what to save */
+};
+
+struct stream {
+	weft_pipeline	*p;
+	struct source	*source;
+	char		*name;
+	int64_t		 row;		/* in the state; 0: there is nothing to come back to */
 	struct origin	 origin;
+	struct stream	*next;		/* in the pipeline's list, under its lock */
+	/* its goroutine's */
+	uint64_t	 seq;		/* batches submitted */
+	struct place	 end;		/* after the last of them; read by others under p->lock */
+	bool		 closed, done, forget;
 	/* the collector's */
-	uint64_t	 next;		/* batch to pass on */
+	uint64_t	 collected;	/* batches passed on */
 	struct batch	*early;		/* those after it, in order */
+
+	struct standing *standing[MAX_OUTPUTS];	/* by output->slot */
+};
+
+/* Lines as some outputs want them: same format, same selection. */
+struct rendering {
+	int		 format;	/* enum render_format */
+	struct expr	*where;		/* NULL: all */
+	char		*where_text, *from;
+	uint64_t	 sources;	/* bit source->index % 64 ... of from; 0: all */
+	bool		 dead;		/* the dead lines, and nothing else */
+	int		 users;		/* outputs */
 };
 
 struct output {
 	weft_pipeline	*p;
-	char		*name;
-	int		 fd, format;	/* enum render_format */
-	bool		 owned;		/* fd is ours to close */
-	bool		 cuts;		/* a torn last line can be cut off again */
-	dev_t		 dev;
-	ino_t		 ino;
-	off_t		 at;		/* bytes written */
-	int		 error;		/* broken since; nothing more is tried */
-	weft_chan(struct batch *) queue;
-	counter		 delivered, failed, bytes;
+	char		*name, *path;	/* path: of a file, or NULL */
+	int		 slot;		/* in stream.standing; reused when the output is gone */
+	int		 rendering;	/* in plan; stays the same as long as the output */
+	struct weft_output_options opt;	/* its strings are ours */
+	struct sink	*sink;
+	struct weft_breaker *breaker;	/* for what is on a network; or NULL */
+	struct queue	 queue;
+	weft_waitgroup	 running;
+	weft_ctx	*ctx;		/* cancelled: give up what is not delivered */
+	/* busy: the sink, and what is between a delivery and its mark */
+	weft_mutex	 busy;
+	bool		 delivering;
+	bool		 letters;	/* dead letters were written since the last checkpoint */
+	int64_t		 next_checkpoint, next_tick;
+	/* lock: the rest, and this output's standing in all streams */
+	weft_mutex	 lock;
+	struct account	*total, *unsaved; /* by source->index */
+	int		 naccounts;
+	struct stream	**dirty;
+	size_t		 ndirty, dirty_room;
+	bool		 spilling;	/* new batches go to the disk queue */
+	uint64_t	 spill_rows;	/* there */
+	_Atomic uint64_t spill_bytes;	/* of them */
+	int64_t		 spill_sent;	/* id of the one delivered last */
+	counter		 bytes, records, retries, failures;
+	int		 error;		/* of the last attempt; 0: it is well */
+	int64_t		 failing_since;
 };
 
-/* On the error channel.  Owns a reference to batch, when there is one. */
-struct trouble {
-	struct source	*source;	/* one that cannot be read ... */
-	struct output	*output;	/* or lines that cannot be written ... */
-	struct batch	*batch;		/* or, with no output, that cannot be parsed */
-	const char	*what;		/* NULL: error says it */
-	int		 error;
-	size_t		 from, to;	/* which of the batch's kept lines */
+/* What workers and collector do; replaced as a whole by a reload, when they are quiet. */
+struct plan {
+	struct step	**steps;
+	int		 nsteps;
+	struct rendering renderings[MAX_OUTPUTS];
+	int		 nrenderings;
+	struct output	*outputs[MAX_OUTPUTS];
+	int		 noutputs;
+	struct output	*dead;		/* NULL: dead lines are counted and told, not kept */
 };
 
 struct weft_pipeline {
 	struct weft_pipeline_options opt;
-	char		*host, *dead;
-	struct source	**sources;
-	struct output	**outputs;
-	int		 nsources, noutputs;
-	bool		 renders[RENDER_FORMATS];	/* that some output wants */
+	struct buf	 error;		/* the last one's sentence */
+	char		*host, *statedir;
+	struct plan	 plan;
+	struct wants	 wants;		/* of outputs; those of steps are theirs */
+	struct source	**sources;	/* those that were taken out, too */
+	int		 nsources;
+	struct state	*state;		/* NULL: nothing is kept */
 
-	weft_ctx	*ctx;
+	weft_ctx	*ctx;		/* cancelled: stop reading */
+	weft_ctx	*hard;		/* cancelled: stop waiting for outputs */
+	struct budget	 budget;
 	struct batch_pool pool;
-	weft_chan(char)	 open;		/* a token per open regular file */
-	weft_chan(struct batch *) parsed, kept, enriched;
-	weft_chan(struct trouble) errors;
-	weft_waitgroup	 reading, filtering, working, collecting, writing, troubled;
-	atomic_int	 live;		/* outputs that are not broken */
-	atomic_int	 error;		/* the first one, to return */
-	int		 dead_fd;
-	dev_t		 dead_dev;
-	ino_t		 dead_ino;
-	int64_t		 started, ended;
+	weft_rwmutex	 gate;		/* read: who submits; write: a reload */
+	atomic_int	 inside;	/* batches between submit and the outputs' queues */
+	weft_chan(struct batch *) parsed, ready;
+	weft_waitgroup	 reading, working, collecting, keeping;
+	bool		 running, ending; /* ending: no reload any more; under lock */
+	int		 reloads;	/* going on; under lock */
 
-	counter		 bytes, read, filtered, unparsable, nenriched, unread, unfinished;
-	counter		 dead_lost;
+	weft_mutex	 lock;		/* streams, told, first_error */
+	struct stream	*streams;
+	int		 first_error;
+	uint64_t	 told;		/* dead lines that were told one by one */
+	int64_t		 started, ended;
+	counter		 bytes, read, batches;
 };
 
-/* source.c, stage.c, output.c, trouble.c: the goroutines */
-void	source_run(struct source *s);
-void	filter_run(weft_pipeline *p);
+/* pipeline.c */
+void	plan_finish(struct plan *plan);
+int	pipeline_fail(weft_pipeline *p, int err);	/* kept if it is the first */
+void	pipeline_tell(weft_pipeline *p, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/* intake.c */
+void	intake_init(struct source *s);
+void	intake_start(struct source *s);
+void	streams_sweep(weft_pipeline *p, bool all);	/* frees what everybody is done with */
+void	standing_free(struct standing *at);
+struct standing *stream_standing(struct stream *st, struct output *o); /* o->lock held, or nobody else */
+
+/* worker.c, collector.c */
 void	worker_run(weft_pipeline *p);
 void	collector_run(weft_pipeline *p);
+
+/* output.c */
 void	output_run(struct output *o);
-void	trouble_run(weft_pipeline *p);
+int	output_commit(void *arg);	/* for sinks */
+int	output_write_letters(struct output *dead, struct buf *text, struct buf *ends,
+	    const char *source);
+void	output_finish(struct output *o);	/* frees it */
 
-int	output_open(weft_pipeline *p, const char *dest, struct output **out);
-void	output_close(struct output *o);
-/* Is that file one of the outputs, or the dead-letter file? */
-bool	output_writes(weft_pipeline *p, dev_t dev, ino_t ino);
-void	trouble_warn(weft_pipeline *p, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
-int	trouble_open(weft_pipeline *p);
-void	trouble_close(weft_pipeline *p);
-void	stage_error(weft_pipeline *p, int err);	/* kept if it is the first */
+/* ack.c */
+void	ack_batch(struct output *o, struct batch *b, const struct rejects *r);
+void	ack_partial(struct output *o, struct batch *b, uint32_t records);
+bool	ack_settled(const struct standing *at, uint64_t end);	/* in an earlier run */
+void	ack_gap(struct output *o, const struct gap *g);
+/* lock held: b is in the disk queue and its counts are saved; or only counts, by source */
+void	ack_spilled(struct output *o, struct batch *b, const struct account *a);
+bool	ack_account_only(struct output *o, const char *source, const struct account *a);
+struct span ack_span(const struct batch *b);
+uint32_t ack_skipped(struct output *o, struct batch *b);	/* records settled before */
+void	ack_account(struct output *o, struct batch *b, struct account *a);
+int	ack_checkpoint(struct output *o, bool sync);	/* busy held */
+bool	ack_unsaved(struct output *o);
 
-/* fdio.c: file reads and writes that may block, as goroutines should do them */
-int	fdio_open(const char *path, int flags, int mode);
-ssize_t	fdio_read(int fd, void *buf, size_t n);
-/* All of it: 0 or a negative errno, and how much was written. */
-int	fdio_write(int fd, const void *buf, size_t n, size_t *done);
+/* spill.c */
+bool	spill_wants(struct output *o, struct batch *b);	/* is it to go to disk? */
+int	spill_put(struct output *o, struct batch *b);
+bool	spill_next(struct output *o, struct spilled *s);
+void	spill_sent(struct output *o, const struct spilled *s, uint32_t rejected);
 
 #endif

@@ -11,13 +11,15 @@
 #include <unistd.h>
 
 #include "gen.h"
-#include "stage.h"
+#include "pipeline.h"
+#include "base/buf.h"
+#include "fdio.h"
 
 #define NAMED	20			/* findings that are named */
 #define BLOCK	(256 << 10)
 #define MAX_LINES (UINT64_C(1) << 38)
 
-struct stream {
+struct series {
 	uint64_t	 seed, lines, last;
 	uint32_t	 source;
 	unsigned char	*seen;
@@ -25,7 +27,7 @@ struct stream {
 
 struct weft_verify {
 	int		 level;
-	struct stream	*streams;
+	struct series	*streams;
 	int		 nstreams;
 	struct weft_verify_counts counts;
 	struct buf	 findings;
@@ -104,10 +106,10 @@ find_mark(const char *line, size_t len, struct mark *m)
 	return p && m->seq >= 1 && m->seq <= m->lines && m->lines < MAX_LINES ? GOOD : TORN;
 }
 
-static struct stream *
+static struct series *
 stream_of(weft_verify *v, const struct mark *m)
 {
-	struct stream *s;
+	struct series *s;
 
 	for (int i = 0; i < v->nstreams; i++) {
 		s = &v->streams[i];
@@ -116,7 +118,7 @@ stream_of(weft_verify *v, const struct mark *m)
 	}
 	v->streams = xrealloc(v->streams, (v->nstreams + 1) * sizeof(*s));
 	s = &v->streams[v->nstreams++];
-	*s = (struct stream){ .seed = m->seed, .lines = m->lines, .source = m->source };
+	*s = (struct series){ .seed = m->seed, .lines = m->lines, .source = m->source };
 	s->seen = xcalloc(m->lines / 8 + 1, 1);
 	return s;
 }
@@ -139,7 +141,7 @@ static void
 check_line(weft_verify *v, const char *path, uint64_t number, const char *line, size_t len)
 {
 	struct mark m;
-	struct stream *s;
+	struct series *s;
 
 	switch (find_mark(line, len, &m)) {
 	case NO_MARK:
@@ -212,7 +214,7 @@ weft_verify_file(weft_verify *v, const char *path)
 }
 
 static void
-find_lost(weft_verify *v, const struct stream *s)
+find_lost(weft_verify *v, const struct series *s)
 {
 	for (uint64_t seq = 1; seq <= s->lines; seq++) {
 		if (s->seen[seq / 8] >> seq % 8 & 1)

@@ -1,10 +1,13 @@
 /*
  * when.h - times as logs write them, to nanoseconds since 1970 and back
  *
- * RFC 3339 and ISO 8601 with blank or T, dot or comma; RFC 3164 (no year: the one that puts it
- * nearest to now); common log format; Unix seconds, milliseconds, microseconds and nanoseconds
- * by their size.  A time without a zone is local.  No strptime, no strftime, no locks: the
- * last second and the zone's offset of the hour are remembered in a struct when, one per goroutine.
+ * RFC 3339 and ISO 8601 with blank or T, dashes or slashes, dot or comma; RFC 3164 (no year:
+ * the one that puts it nearest to now); common log format; RFC 1123 and what ctime writes; Unix
+ * seconds, milliseconds, microseconds and nanoseconds by their size.  A time without a zone is
+ * local.  Years are 1678 to 2261, which is what the nanoseconds reach.
+ *
+ * No strptime, no strftime, no locks: the last second read, the last one written and the
+ * zone's offset of the quarter of an hour are remembered in a struct when, one per goroutine.
  */
 #ifndef WEFT_PIPELINE_WHEN_H
 #define WEFT_PIPELINE_WHEN_H
@@ -14,10 +17,17 @@
 #include <stdint.h>
 
 struct when {				/* all zero: ready */
-	int64_t	 hour, offset;		/* seconds since 1970 of an hour; local time's offset then */
-	int64_t	 second;		/* what text says */
+	int64_t	 quarter, offset;	/* of an hour, by a clock on the wall; its zone's offset
+					   then (zones change at such places only) */
+	int64_t	 second;		/* what text says, in UTC */
 	char	 text[24];
-	bool	 known;
+	bool	 known, written;	/* quarter and offset, second and text are good */
+	/* read last: the first nseen bytes of a time, without fraction and zone; 0: nothing */
+	char	 seen[32];
+	uint8_t	 nseen;
+	bool	 guessed;		/* its year, by now */
+	int64_t	 says;			/* seconds, as if it were UTC */
+	int64_t	 now;
 };
 
 int64_t	when_now(void);			/* the wall clock, ns since 1970 */

@@ -1,0 +1,439 @@
+/*
+ * ack.c - what an output has settled: marks, accounts, and the checkpoint that saves them
+ *
+ * An output's mark in a stream moves over a batch once all of its lines are delivered, dropped,
+ * or known not to be for this output, and the lines are counted in the same moment.  The checkpoint
+ * writes marks, counts and the sink's own state in one transaction.  So at any kill the three
+ * fit together, and the ledger of the state balances.
+ *
+ * read is counted line by line; expected is what the line numbers say.  If a batch ever got
+ * lost on the way, the two would differ.
+ */
+#include <stdlib.h>
+
+#include "stage.h"
+#include "weft/time.h"
+
+static void
+add_up(struct account *a, const struct account *b, int sign)
+{
+	for (int i = 0; i < ACCOUNT_COLUMNS; i++)
+		((uint64_t *)a)[i] += sign * ((const uint64_t *)b)[i];
+}
+
+/* In an earlier run: its line ends before the mark that the state had, or in a hole. */
+bool
+ack_settled(const struct standing *at, uint64_t end)
+{
+	if (end <= at->resume)
+		return true;
+	for (uint32_t i = 0; i < at->nholes; i++)
+		if (end > at->holes[i].from && end <= at->holes[i].to.offset)
+			return true;
+	return false;
+}
+
+static bool
+old_news(const struct standing *at, const struct batch *b)
+{
+	uint64_t end = at->resume;
+
+	for (uint32_t i = 0; i < at->nholes; i++)
+		if (at->holes[i].to.offset > end)
+			end = at->holes[i].to.offset;
+	return b->from < end;
+}
+
+static void
+add_line(struct account *a, const struct line *l, bool kept)
+{
+	a->read++;
+	switch ((enum fate)l->fate) {
+	case KEPT:
+		*(kept ? &a->delivered : &a->filtered) += 1;
+		return;
+	case FILTERED:
+		a->filtered++;
+		return;
+	case SAMPLED:
+		a->sampled++;
+		return;
+	case LIMITED:
+		a->limited++;
+		return;
+	case REPEATED:
+		a->repeated++;
+		return;
+	case DEAD: case FATES:
+		a->dead++;
+	}
+}
+
+/* A restart reads again from where the output stood that was least far. */
+static void
+account_partly(struct output *o, struct batch *b, const struct standing *at, uint64_t from,
+    struct account *a)
+{
+	const struct rendered *r = &b->rendered[o->rendering];
+	uint32_t begin = 0;
+
+	for (size_t i = 0; i < b->nlines; begin = b->lines[i++].end) {
+		if (ack_settled(at, b->from + b->lines[i].end) || b->from + begin < from)
+			continue;
+		a->bytes += b->lines[i].end - begin;
+		if (o != o->p->plan.dead)
+			add_line(a, &b->lines[i], rendered_keeps(r, i));
+		else if (rendered_keeps(r, i))
+			a->read++, a->delivered++;
+	}
+}
+
+/* What b comes to for o, if all that it wants of it is delivered. */
+void
+ack_account(struct output *o, struct batch *b, struct account *a)
+{
+	const struct rendered *r = &b->rendered[o->rendering];
+	struct standing *at;
+
+	weft_mutex_lock(&o->lock);
+	at = stream_standing(b->stream, o);
+	*a = (struct account){ 0 };
+	if (old_news(at, b) || at->mark.at.offset > b->from) {
+		account_partly(o, b, at, at->mark.at.offset, a);
+	} else if (o == o->p->plan.dead) {
+		*a = (struct account){ .read = r->n, .delivered = r->n };
+	} else {
+		*a = (struct account){
+			.read = b->nlines, .delivered = r->n, .dead = b->fates[DEAD],
+			.filtered = b->fates[FILTERED] + b->fates[KEPT] - r->n,
+			.sampled = b->fates[SAMPLED], .limited = b->fates[LIMITED],
+			.repeated = b->fates[REPEATED], .bytes = b->to - b->from,
+		};
+	}
+	a->expected = a->read;
+	weft_mutex_unlock(&o->lock);
+}
+
+uint32_t
+ack_skipped(struct output *o, struct batch *b)
+{
+	const struct rendered *r = &b->rendered[o->rendering];
+	struct standing *at;
+	uint32_t n = 0;
+
+	weft_mutex_lock(&o->lock);
+	at = stream_standing(b->stream, o);
+	if (old_news(at, b))
+		for (size_t i = 0; i < b->nlines; i++)
+			if (rendered_keeps(r, i) && ack_settled(at, b->from + b->lines[i].end))
+				n++;
+	weft_mutex_unlock(&o->lock);
+	return n;
+}
+
+/* lock held */
+static void
+make_dirty(struct output *o, struct stream *st, struct standing *at)
+{
+	if (at->dirty)
+		return;
+	if (o->ndirty == o->dirty_room) {
+		o->dirty_room = o->dirty_room ? 2 * o->dirty_room : 16;
+		o->dirty = xrealloc(o->dirty, o->dirty_room * sizeof(*o->dirty));
+	}
+	o->dirty[o->ndirty++] = st;
+	at->dirty = true;
+}
+
+static void
+add_early(struct standing *at, const struct span *s)
+{
+	uint32_t i = at->nearly++;
+
+	at->early = xrealloc(at->early, at->nearly * sizeof(*s));
+	for (; i > 0 && at->early[i - 1].from > s->from; i--)
+		at->early[i] = at->early[i - 1];
+	at->early[i] = *s;
+}
+
+/* Over the spans that begin where the mark stands. */
+static void
+absorb(struct standing *at)
+{
+	struct mark *m = &at->mark;
+	uint32_t n = 0;
+
+	for (; n < at->nearly && at->early[n].from <= m->at.offset; n++)
+		if (at->early[n].to.offset > m->at.offset)
+			m->at = at->early[n].to;
+	at->nearly -= n;
+	memmove(at->early, at->early + n, at->nearly * sizeof(*at->early));
+	if (m->ahead.to.offset > m->at.offset && m->ahead.from <= m->at.offset)
+		m->at = m->ahead.to;
+}
+
+/* lock held: the lines of s are settled, and came to a. */
+static void
+settle(struct output *o, struct stream *st, const struct span *s, struct account *a)
+{
+	struct standing *at = stream_standing(st, o);
+	struct mark *m = &at->mark;
+	int i = st->source->index;
+
+	if (s->from > m->at.offset) {
+		add_early(at, s);
+	} else if (s->to.offset >= m->at.offset) {
+		/* a batch that got lost before this one would show here */
+		if (s->from == m->at.offset && m->at.offset > at->resume && o != o->p->plan.dead)
+			a->expected += s->first - 1 - m->at.lines;
+		m->at = s->to;
+		absorb(at);
+	}
+	add_up(&o->total[i], a, 1);
+	add_up(&o->unsaved[i], a, 1);
+	make_dirty(o, st, at);
+}
+
+struct span
+ack_span(const struct batch *b)
+{
+	return (struct span){
+		.from = b->from, .first = b->first,
+		.to = {
+			.offset = b->to, .lines = b->first + b->nlines - 1,
+			.tail_len = b->tail_len, .tail_hash = b->tail_hash,
+		},
+	};
+}
+
+/* Records that were rejected are not delivered: they are dead letters. */
+void
+ack_batch(struct output *o, struct batch *b, const struct rejects *r)
+{
+	struct span s = ack_span(b);
+	struct account a;
+
+	ack_account(o, b, &a);
+	a.delivered -= r->n;
+	a.dead += r->n;
+	weft_mutex_lock(&o->lock);
+	settle(o, b->stream, &s, &a);
+	weft_mutex_unlock(&o->lock);
+}
+
+/* The first records of b are delivered: its lines up to the last of them are settled. */
+void
+ack_partial(struct output *o, struct batch *b, uint32_t records)
+{
+	const struct rendered *r = &b->rendered[o->rendering];
+	struct span s = ack_span(b);
+	struct account a = { 0 };
+	struct standing *at;
+	size_t n = 0, i;
+	uint64_t from;
+
+	for (i = 0; i < b->nlines && n < records; i++)
+		n += rendered_keeps(r, i);
+	if (i == 0)
+		return;
+	s.to = (struct place){ .offset = b->from + b->lines[i - 1].end, .lines = b->first + i - 1 };
+	weft_mutex_lock(&o->lock);
+	at = stream_standing(b->stream, o);
+	from = at->mark.at.offset > b->from ? at->mark.at.offset : b->from;
+	if (s.to.offset > from) {
+		size_t nlines = b->nlines;
+
+		b->nlines = i;
+		account_partly(o, b, at, from, &a);
+		b->nlines = nlines;
+		a.expected = a.read;
+		settle(o, b->stream, &s, &a);
+	}
+	weft_mutex_unlock(&o->lock);
+}
+
+void
+ack_gap(struct output *o, const struct gap *g)
+{
+	struct account a = g->account;
+
+	weft_mutex_lock(&o->lock);
+	settle(o, g->stream, &g->span, &a);
+	weft_mutex_unlock(&o->lock);
+}
+
+bool
+ack_account_only(struct output *o, const char *source, const struct account *a)
+{
+	for (int i = 0; i < o->naccounts; i++)
+		if (strcmp(o->p->sources[i]->name, source) == 0) {
+			add_up(&o->total[i], a, 1);
+			add_up(&o->unsaved[i], a, 1);
+			return true;
+		}
+	return false;
+}
+
+void
+ack_spilled(struct output *o, struct batch *b, const struct account *a)
+{
+	struct standing *at = stream_standing(b->stream, o);
+
+	add_up(&o->total[b->source->index], a, 1);
+	absorb(at);
+	make_dirty(o, b->stream, at);
+}
+
+/* What a checkpoint saves, taken under the lock and let go of when it is saved. */
+struct saving {
+	struct stream	**streams;
+	struct mark	*marks;
+	struct span	**early;
+	uint32_t	*nearly;
+	size_t		 n;
+	struct account	*accounts;
+	int		 naccounts;
+	int64_t		 sent;
+	struct buf	 sink;
+};
+
+static void
+take(struct output *o, struct saving *v)
+{
+	weft_mutex_lock(&o->lock);
+	v->n = o->ndirty;
+	v->streams = xcalloc(v->n + 1, sizeof(*v->streams));
+	v->marks = xcalloc(v->n + 1, sizeof(*v->marks));
+	v->early = xcalloc(v->n + 1, sizeof(*v->early));
+	v->nearly = xcalloc(v->n + 1, sizeof(*v->nearly));
+	for (size_t i = 0; i < v->n; i++) {
+		struct standing *at = stream_standing(o->dirty[i], o);
+
+		v->streams[i] = o->dirty[i];
+		v->marks[i] = at->mark;
+		v->nearly[i] = at->nearly;
+		v->early[i] = xmalloc((at->nearly + 1) * sizeof(struct span));
+		memcpy(v->early[i], at->early, at->nearly * sizeof(struct span));
+	}
+	v->naccounts = o->naccounts;
+	v->accounts = xcalloc(v->naccounts + 1, sizeof(*v->accounts));
+	memcpy(v->accounts, o->unsaved, v->naccounts * sizeof(*v->accounts));
+	v->sent = o->spill_sent;
+	weft_mutex_unlock(&o->lock);
+	if (o->sink->kind->save)
+		o->sink->kind->save(o->sink, &v->sink);
+}
+
+static void
+put(struct output *o, const struct saving *v)
+{
+	static const struct account zero;
+	struct state *s = o->p->state;
+
+	for (size_t i = 0; i < v->n; i++)
+		if (v->streams[i]->row)
+			state_mark_put(s, o->name, v->streams[i]->row, &v->marks[i].at,
+			    v->early[i], v->nearly[i]);
+	for (int i = 0; i < v->naccounts; i++)
+		if (memcmp(&v->accounts[i], &zero, sizeof(zero)) != 0)
+			state_account_add(s, o->p->sources[i]->name, o->name, &v->accounts[i]);
+	state_spill_drop(s, o->name, v->sent);
+	if (o->sink->kind->save)
+		state_output_put(s, o->name, v->sink.data, v->sink.len);
+}
+
+/* Marks that the disk queue has moved in the meantime stay to be saved. */
+static void
+saved(struct output *o, const struct saving *v)
+{
+	size_t left = 0;
+
+	weft_mutex_lock(&o->lock);
+	for (int i = 0; i < v->naccounts; i++)
+		add_up(&o->unsaved[i], &v->accounts[i], -1);
+	for (size_t i = 0; i < o->ndirty; i++) {
+		struct standing *at = stream_standing(o->dirty[i], o);
+
+		at->dirty = i >= v->n || memcmp(&at->mark, &v->marks[i], sizeof(at->mark)) != 0;
+		if (at->dirty)
+			o->dirty[left++] = o->dirty[i];
+	}
+	o->ndirty = left;
+	weft_mutex_unlock(&o->lock);
+}
+
+static void
+saving_finish(struct saving *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		free(v->early[i]);
+	free(v->streams);
+	free(v->marks);
+	free(v->early);
+	free(v->nearly);
+	free(v->accounts);
+	buf_finish(&v->sink);
+}
+
+static int
+save(struct output *o, struct output *dead)
+{
+	struct saving v = { 0 }, d = { 0 };
+	int err = 0;
+
+	take(o, &v);
+	if (dead)
+		take(dead, &d);
+	if (o->p->state) {
+		state_begin(o->p->state);
+		put(o, &v);
+		if (dead)
+			put(dead, &d);
+		err = state_commit(o->p->state);
+	}
+	if (!err) {
+		saved(o, &v);
+		if (dead)
+			saved(dead, &d);
+	}
+	saving_finish(&v);
+	if (dead)
+		saving_finish(&d);
+	return err;
+}
+
+/*
+ * Dead letters that o has written are in the same transaction: else a kill could leave
+ * letters cut off whose lines o does not send again.
+ */
+int
+ack_checkpoint(struct output *o, bool sync)
+{
+	struct output *dead = o->letters && o != o->p->plan.dead ? o->p->plan.dead : NULL;
+	int err = 0;
+
+	if (dead)
+		weft_mutex_lock(&dead->busy);
+	if (sync && o->sink->kind->sync)
+		err = o->sink->kind->sync(o->sink);
+	if (!err && sync && dead && dead->sink->kind->sync)
+		err = dead->sink->kind->sync(dead->sink);
+	if (!err)
+		err = save(o, dead);
+	if (!err)
+		o->letters = false;
+	if (dead)
+		weft_mutex_unlock(&dead->busy);
+	return err;
+}
+
+bool
+ack_unsaved(struct output *o)
+{
+	bool is;
+
+	weft_mutex_lock(&o->lock);
+	is = o->ndirty > 0;
+	weft_mutex_unlock(&o->lock);
+	return is;
+}

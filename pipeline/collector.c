@@ -1,0 +1,107 @@
+/*
+ * collector.c - puts the batches of each stream in order again, and hands them to every output
+ *
+ * Workers overtake each other; a batch waits here until those before it have come.  They
+ * are with a worker, so they will.  An output that is full decides by its own rule:
+ * only one that blocks makes the collector wait, and with it everybody.
+ */
+#include "stage.h"
+
+/* A batch that is dropped: its lines are settled, as lost to a full queue. */
+static void
+fill_gap(struct batch *b, struct gap *g, void *arg)
+{
+	struct output *o = arg;
+
+	*g = (struct gap){ .stream = b->stream, .span = ack_span(b) };
+	ack_account(o, b, &g->account);
+	g->account.full += g->account.delivered;
+	g->account.delivered = 0;
+}
+
+static void
+drop(struct output *o, struct batch *b)
+{
+	struct gap g;
+
+	fill_gap(b, &g, o);
+	queue_put_gap(&o->queue, &g);
+	batch_unref(b);
+}
+
+/* In the end nobody waits any longer: what is left over is read again next time. */
+static void
+block(struct output *o, struct batch *b)
+{
+	if (queue_put(o->ctx, &o->queue, b))
+		batch_unref(b);
+}
+
+static void
+hand_to(struct output *o, struct batch *b)
+{
+	switch (o->opt.when_full) {
+	case WEFT_DROP_NEWEST:
+		if (queue_full(&o->queue)) {
+			drop(o, b);
+			return;
+		}
+		break;
+	case WEFT_DROP_OLDEST:
+		while (queue_full(&o->queue) && queue_drop_oldest(&o->queue, fill_gap, o))
+			;
+		break;
+	case WEFT_SPILL:
+		if (spill_wants(o, b) && spill_put(o, b) == 0) {
+			batch_unref(b);
+			return;
+		}
+	}
+	block(o, b);
+}
+
+static void
+fan_out(weft_pipeline *p, struct batch *b)
+{
+	struct plan *plan = &p->plan;
+
+	batch_ref(b, plan->noutputs);
+	for (int i = 0; i < plan->noutputs; i++)
+		hand_to(plan->outputs[i], b);
+	batch_unref(b);
+	atomic_fetch_sub(&p->inside, 1);
+}
+
+static void
+set_aside(struct stream *st, struct batch *b)
+{
+	struct batch **at = &st->early;
+
+	while (*at && (*at)->seq < b->seq)
+		at = &(*at)->next;
+	b->next = *at;
+	*at = b;
+}
+
+static void
+in_order(weft_pipeline *p, struct batch *b)
+{
+	struct stream *st = b->stream;
+
+	set_aside(st, b);
+	while ((b = st->early) && b->seq == st->collected) {
+		st->early = b->next;
+		st->collected++;
+		fan_out(p, b);
+	}
+}
+
+void
+collector_run(weft_pipeline *p)
+{
+	for (struct batch *b; weft_recv(p->ready, &b); )
+		if (p->opt.unordered)
+			fan_out(p, b);
+		else
+			in_order(p, b);
+}

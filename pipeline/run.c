@@ -1,0 +1,343 @@
+/*
+ * run.c - the life of a pipeline: everything opened, started, and ended in order
+ *
+ * It starts from the outputs backwards and ends from the sources forwards: a channel is closed when
+ * all who send on it have ended, never before.  Two contexts end it: ctx stops the
+ * reading, and what was read is still delivered; hard, drain later, stops the waiting for outputs
+ * that do not take it.  What they have not taken is read again next time, if it can be.
+ */
+#include "run.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "weft/time.h"
+
+#define WORKER_STACK	(256 << 10)	/* PCRE2, the resolver, and functions of users */
+#define HOUSEKEEPING	WEFT_SECOND
+
+/* What the queues hold together is half of the memory: the stages in between need some, too. */
+static size_t
+fair_part(weft_pipeline *p, const struct output *o)
+{
+	return o->opt.queue ? o->opt.queue : p->opt.memory / (2 * p->plan.noutputs);
+}
+
+static void
+grow_accounts(weft_pipeline *p, struct output *o)
+{
+	int n = p->nsources;
+
+	weft_mutex_lock(&o->lock);
+	o->total = xrealloc(o->total, n * sizeof(*o->total));
+	o->unsaved = xrealloc(o->unsaved, n * sizeof(*o->unsaved));
+	memset(o->total + o->naccounts, 0, (n - o->naccounts) * sizeof(*o->total));
+	memset(o->unsaved + o->naccounts, 0, (n - o->naccounts) * sizeof(*o->unsaved));
+	o->naccounts = n;
+	weft_mutex_unlock(&o->lock);
+}
+
+/* What an earlier run has left for it; in a transaction. */
+static void
+recall(weft_pipeline *p, struct output *o, int first_source, struct buf *sink)
+{
+	uint64_t records, bytes;
+
+	for (int i = first_source; i < p->nsources; i++)
+		state_account(p->state, p->sources[i]->name, o->name, &o->total[i]);
+	if (!sink)
+		return;
+	if (!state_output(p->state, o->name, sink))
+		state_output_new(p->state, o->name);
+	state_spill_size(p->state, o->name, &o->spill_rows, &records, &bytes);
+	atomic_store(&o->spill_bytes, bytes);
+	o->spilling = o->spill_rows > 0;
+}
+
+int
+run_open_output(weft_pipeline *p, struct output *o, struct buf *err)
+{
+	struct buf sink = { 0 };
+	int e = 0;
+
+	grow_accounts(p, o);
+	if (p->state) {
+		state_begin(p->state);
+		recall(p, o, 0, &sink);
+		e = state_commit(p->state);
+	}
+	o->p = p;
+	o->ctx = weft_with_cancel(p->hard);
+	o->sink->commit = p->state ? output_commit : NULL;
+	o->sink->commit_arg = o;
+	if (e)
+		buf_printf(err, "%s: the state cannot be read: %s", o->name, strerror(-e));
+	else if (o->sink->kind->open)
+		e = o->sink->kind->open(p->ctx, o->sink, sink.data, sink.len, err);
+	buf_finish(&sink);
+	return e;
+}
+
+/* After all outputs are known: its queue is a fair part of the memory. */
+void
+run_start_output(weft_pipeline *p, struct output *o)
+{
+	queue_init(&o->queue, fair_part(p, o));
+	weft_waitgroup_add(&o->running, 1);
+	weft_go_stack(WORKER_STACK, output_run, o);
+}
+
+/* Sockets and the like, so that what fails is known before anything starts. */
+int
+run_open_source(weft_pipeline *p, struct source *s, struct buf *err)
+{
+	s->p = p;
+	intake_init(s);
+	return s->opt.listen && !s->sockets ? source_syslog_listen(&s->opt, &s->sockets, err) : 0;
+}
+
+/* Bits of the sources that an output takes. */
+static uint64_t
+source_bits(weft_pipeline *p, const char *from, struct buf *err)
+{
+	uint64_t bits = 0;
+
+	while (*(from += strspn(from, " ,"))) {
+		size_t len = strcspn(from, " ,");
+		int found = -1;
+
+		for (int i = 0; i < p->nsources; i++)
+			if (strncmp(p->sources[i]->name, from, len) == 0 &&
+			    !p->sources[i]->name[len])
+				found = i;
+		if (found < 0)
+			buf_printf(err, "%sthere is no source %.*s", err->len ? "; " : "",
+			    (int)len, from);
+		else
+			bits |= UINT64_C(1) << found % 64;
+		from += len;
+	}
+	return bits;
+}
+
+/* Names that renderings use, and what has to be parsed for steps and outputs. */
+int
+run_resolve(weft_pipeline *p, struct buf *err)
+{
+	struct plan *plan = &p->plan;
+	struct wants wants = p->wants;
+
+	for (int i = 0; i < plan->nsteps; i++)
+		wants.fields |= plan->steps[i]->wants.fields;
+	for (int i = 0; i < p->nsources; i++)
+		p->sources[i]->format.wants = wants;
+	for (int i = 0; i < plan->nrenderings; i++)
+		if (plan->renderings[i].users)
+			plan->renderings[i].sources =
+			    source_bits(p, plan->renderings[i].from, err);
+	return err->len ? -EINVAL : 0;
+}
+
+static int
+open_all(weft_pipeline *p, struct buf *err)
+{
+	int e = 0;
+
+	if (p->plan.noutputs == 0) {
+		buf_adds(err, "there is no output");
+		return -EINVAL;
+	}
+	if (p->statedir)
+		e = state_open(p->statedir, &p->state, err);
+	if (!e)
+		e = run_resolve(p, err);
+	for (int i = 0; !e && i < p->nsources; i++)
+		e = run_open_source(p, p->sources[i], err);
+	for (int i = 0; !e && i < p->plan.noutputs; i++)
+		e = run_open_output(p, p->plan.outputs[i], err);
+	return e;
+}
+
+/* Streams that everybody is done with; memory that nobody needs while it is quiet. */
+static void
+keep_house(weft_pipeline *p, weft_ctx *life)
+{
+	uint64_t got, before = 0;
+
+	while (weft_sleep_ctx(life, HOUSEKEEPING) == 0) {
+		weft_rwmutex_rlock(&p->gate);
+		streams_sweep(p, false);
+		weft_rwmutex_runlock(&p->gate);
+		got = __atomic_load_n(&p->pool.got, __ATOMIC_RELAXED);
+		if (got == before && p->pool.idle) {
+			batch_pool_trim(&p->pool);
+			malloc_trim(0);
+		}
+		before = got;
+	}
+	weft_waitgroup_done(&p->keeping);
+}
+
+static void
+run_worker(weft_pipeline *p)
+{
+	worker_run(p);
+	weft_waitgroup_done(&p->working);
+}
+
+static void
+run_collector(weft_pipeline *p)
+{
+	collector_run(p);
+	weft_waitgroup_done(&p->collecting);
+}
+
+void
+run_start_stages(weft_pipeline *p)
+{
+	p->parsed = weft_make(struct batch *, DEPTH);
+	p->ready = weft_make(struct batch *, DEPTH);
+	weft_waitgroup_add(&p->collecting, 1);
+	weft_go_stack(WORKER_STACK, run_collector, p);
+	for (int i = 0; i < p->opt.workers; i++) {
+		weft_waitgroup_add(&p->working, 1);
+		weft_go_stack(WORKER_STACK, run_worker, p);
+	}
+}
+
+void
+run_end_stages(weft_pipeline *p)
+{
+	weft_close(p->parsed);
+	weft_waitgroup_wait(&p->working);
+	weft_close(p->ready);
+	weft_waitgroup_wait(&p->collecting);
+	weft_free(p->parsed);
+	weft_free(p->ready);
+}
+
+/* hard follows ctx when the time to drain is over. */
+static void
+watch_drain(weft_pipeline *p, weft_ctx *life)
+{
+	weft_ctx *over;
+
+	if (weft_select(weft_on_done(p->ctx), weft_on_done(life)) == 0) {
+		over = weft_with_timeout(life, p->opt.drain);
+		weft_select(weft_on_done(over));
+		if (!weft_err(life)) {
+			pipeline_tell(p, "the outputs have not taken everything in %.0f s; giving up",
+			    p->opt.drain / 1e9);
+			weft_cancel(p->hard);
+		}
+		weft_ctx_free(over);
+	}
+	weft_waitgroup_done(&p->keeping);
+}
+
+static void
+end_outputs(weft_pipeline *p)
+{
+	for (int i = 0; i < p->plan.noutputs; i++)
+		if (p->plan.outputs[i] != p->plan.dead)
+			queue_close(&p->plan.outputs[i]->queue);
+	for (int i = 0; i < p->plan.noutputs; i++)
+		if (p->plan.outputs[i] != p->plan.dead)
+			weft_waitgroup_wait(&p->plan.outputs[i]->running);
+	if (p->plan.dead) {		/* last: the others may have letters for it */
+		queue_close(&p->plan.dead->queue);
+		weft_waitgroup_wait(&p->plan.dead->running);
+	}
+}
+
+/* A reload counts as reading: what it starts is waited for, too. */
+static void
+wait_for_sources(weft_pipeline *p)
+{
+	do {
+		weft_waitgroup_wait(&p->reading);
+		weft_mutex_lock(&p->lock);
+		p->ending = p->reloads == 0;
+		weft_mutex_unlock(&p->lock);
+	} while (!p->ending);
+}
+
+static void
+run_stages(weft_pipeline *p)
+{
+	weft_ctx *life = weft_with_cancel(NULL);
+
+	run_start_stages(p);
+	for (int i = 0; i < p->plan.noutputs; i++)
+		run_start_output(p, p->plan.outputs[i]);
+	weft_waitgroup_add(&p->keeping, 2);
+	weft_go(keep_house, p, life);
+	weft_go(watch_drain, p, life);
+	for (int i = 0; i < p->nsources; i++)
+		intake_start(p->sources[i]);
+	wait_for_sources(p);
+	run_end_stages(p);
+	end_outputs(p);
+	weft_cancel(life);
+	weft_waitgroup_wait(&p->keeping);
+	weft_ctx_free(life);
+}
+
+/* Lines that are in nobody's account any more, because nobody took them. */
+static void
+tell_left_over(weft_pipeline *p)
+{
+	struct weft_ledger_row rows[64];
+	int n = weft_pipeline_ledger(p, rows, 64);
+
+	for (int i = 0; i < n && i < 64; i++)
+		if (rows[i].in_flight)
+			pipeline_fail(p, -ETIMEDOUT);
+}
+
+static void
+let_go(weft_pipeline *p)
+{
+	struct plan *plan = &p->plan;
+
+	tell_left_over(p);
+	streams_sweep(p, true);
+	for (int i = 0; i < plan->noutputs; i++)
+		queue_finish(&plan->outputs[i]->queue);
+	batch_pool_finish(&p->pool);
+}
+
+int
+weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
+{
+	int err;
+
+	p->error.len = 0;
+	p->ctx = weft_with_cancel(ctx);
+	p->hard = weft_with_cancel(NULL);
+	budget_init(&p->budget, p->opt.memory);
+	batch_pool_init(&p->pool, &p->budget, p->opt.batch, 2 * p->opt.workers + 4);
+	p->started = weft_now();
+	err = open_all(p, &p->error);
+	if (!err) {
+		p->running = true;
+		run_stages(p);
+		p->ended = weft_now();
+		let_go(p);
+		err = p->first_error;
+	}
+	state_close(p->state);
+	p->state = NULL;
+	for (int i = 0; i < p->plan.noutputs; i++) {
+		weft_ctx_free(p->plan.outputs[i]->ctx);
+		p->plan.outputs[i]->ctx = NULL;
+	}
+	for (int i = 0; i < p->nsources; i++) {
+		weft_ctx_free(p->sources[i]->ctx);
+		p->sources[i]->ctx = NULL;
+	}
+	weft_ctx_free(p->ctx);
+	weft_ctx_free(p->hard);
+	p->ctx = p->hard = NULL;
+	return err;
+}

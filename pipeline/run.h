@@ -1,0 +1,14 @@
+/* run.h - parts of starting and ending that a reload does too */
+#ifndef WEFT_PIPELINE_RUN_H
+#define WEFT_PIPELINE_RUN_H
+
+#include "stage.h"
+
+int	run_open_output(weft_pipeline *p, struct output *o, struct buf *err);
+void	run_start_output(weft_pipeline *p, struct output *o);
+int	run_open_source(weft_pipeline *p, struct source *s, struct buf *err);
+int	run_resolve(weft_pipeline *p, struct buf *err);
+void	run_start_stages(weft_pipeline *p);
+void	run_end_stages(weft_pipeline *p);
+
+#endif

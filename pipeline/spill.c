@@ -1,0 +1,169 @@
+/*
+ * spill.c - an output's disk queue, between the collector, who puts, and the output, who takes
+ *
+ * While it holds anything, new batches go to its end, so the order stays: what waits in memory is
+ * older than all of it.  A batch, the place behind it and its counts are one transaction.
+ * Its lines count as spilled until they are delivered.
+ *
+ * The disk budget is for all outputs together.  When it is used up, or the disk takes no more,
+ * the output blocks like one without a disk queue.
+ */
+#include <stdlib.h>
+
+#include "stage.h"
+
+static uint64_t
+on_disk(weft_pipeline *p)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < p->plan.noutputs; i++)
+		bytes += atomic_load_explicit(&p->plan.outputs[i]->spill_bytes,
+		    memory_order_relaxed);	/* a limit, not to the byte */
+	return bytes;
+}
+
+bool
+spill_wants(struct output *o, struct batch *b)
+{
+	struct rendered *r = &b->rendered[o->rendering];
+	weft_pipeline *p = o->p;
+	bool spilling;
+
+	weft_mutex_lock(&o->lock);
+	spilling = o->spilling;
+	weft_mutex_unlock(&o->lock);
+	if (!spilling && !queue_full(&o->queue))
+		return false;
+	if (on_disk(p) + r->data.len <= p->opt.disk)
+		return true;
+	/* full: what comes now must not overtake, so it waits for the disk queue to be empty */
+	while (spilling && !weft_err(o->ctx)) {
+		if (weft_sleep_ctx(o->ctx, 10 * WEFT_MS))
+			break;
+		if (on_disk(p) + r->data.len <= p->opt.disk)
+			return true;
+		weft_mutex_lock(&o->lock);
+		spilling = o->spilling;
+		weft_mutex_unlock(&o->lock);
+	}
+	return false;
+}
+
+/* Returns the bytes it put there. */
+static size_t
+store(struct output *o, struct batch *b, uint32_t skip, const struct account *a,
+    const struct span *ahead)
+{
+	struct rendered *r = &b->rendered[o->rendering];
+	struct state *s = o->p->state;
+	size_t from = skip ? r->ends[skip - 1] : 0;
+	uint32_t *ends = xmalloc((r->n + 1) * sizeof(*ends));
+	struct spilled row = {
+		.records = r->n - skip, .received = b->received,
+		.source = b->source->name, .stream = b->stream->name, .host = o->p->host,
+		.data = { r->data.data + from, r->data.len - from, 0 },
+		.ends = { (char *)ends, (r->n - skip) * sizeof(*ends), 0 },
+	};
+
+	for (uint32_t i = skip; i < r->n; i++)
+		ends[i - skip] = r->ends[i] - from;
+	if (row.records)
+		state_spill_put(s, o->name, &row);
+	state_account_add(s, b->source->name, o->name, a);
+	if (b->stream->row)
+		state_ahead_put(s, o->name, b->stream->row, ahead);
+	free(ends);
+	return row.data.len;
+}
+
+/* The span in the disk queue, with b behind it. */
+static struct span
+longer(struct output *o, struct batch *b)
+{
+	const struct mark *m = &stream_standing(b->stream, o)->mark;
+	struct span s = ack_span(b);
+
+	if (m->ahead.to.offset == b->from && m->ahead.to.offset > m->at.offset) {
+		s.from = m->ahead.from;
+		s.first = m->ahead.first;
+	}
+	return s;
+}
+
+int
+spill_put(struct output *o, struct batch *b)
+{
+	struct account a;
+	struct span ahead;
+	uint32_t skip = ack_skipped(o, b);
+	size_t bytes;
+	int err;
+
+	ack_account(o, b, &a);
+	a.spilled = a.delivered;
+	a.delivered = 0;
+	weft_mutex_lock(&o->lock);
+	ahead = longer(o, b);
+	weft_mutex_unlock(&o->lock);
+	state_begin(o->p->state);
+	bytes = store(o, b, skip, &a, &ahead);
+	err = state_commit(o->p->state);
+	if (err) {
+		pipeline_tell(o->p, "%s: the disk queue takes nothing (%s); waiting", o->name,
+		    strerror(-err));
+		return err;
+	}
+	weft_mutex_lock(&o->lock);
+	stream_standing(b->stream, o)->mark.ahead = ahead;
+	ack_spilled(o, b, &a);
+	o->spill_rows += bytes > 0;
+	o->spilling = o->spill_rows > 0;
+	weft_mutex_unlock(&o->lock);
+	atomic_fetch_add(&o->spill_bytes, bytes);
+	queue_poke(&o->queue);
+	return 0;
+}
+
+/* The next parcel; false: there is none. */
+bool
+spill_next(struct output *o, struct spilled *s)
+{
+	bool found;
+
+	weft_mutex_lock(&o->lock);
+	found = o->spill_rows > 0;
+	weft_mutex_unlock(&o->lock);
+	if (!found)
+		return false;
+	state_begin(o->p->state);
+	found = state_spill_next(o->p->state, o->name, o->spill_sent, s);
+	if (state_commit(o->p->state))
+		found = false;
+	return found;
+}
+
+/* Delivered, all but those rejected; the row goes with the next checkpoint. */
+void
+spill_sent(struct output *o, const struct spilled *s, uint32_t rejected)
+{
+	struct account a = {
+		.delivered = s->records - rejected, .dead = rejected,
+		.spilled = -(uint64_t)s->records,
+	};
+	bool known;
+
+	weft_mutex_lock(&o->lock);
+	o->spill_sent = s->id;
+	o->spill_rows--;
+	o->spilling = o->spill_rows > 0;
+	known = ack_account_only(o, s->source, &a);
+	weft_mutex_unlock(&o->lock);
+	atomic_fetch_sub(&o->spill_bytes, s->data.len);
+	if (known)
+		return;
+	/* of a source that is no longer configured */
+	state_begin(o->p->state);
+	state_account_add(o->p->state, s->source, o->name, &a);
+	pipeline_fail(o->p, state_commit(o->p->state));
+}
