@@ -131,9 +131,8 @@ ack_skipped(struct output *o, struct batch *b)
 	return n;
 }
 
-/* lock held */
-static void
-make_dirty(struct output *o, struct stream *st, struct standing *at)
+void
+ack_make_dirty(struct output *o, struct stream *st, struct standing *at)
 {
 	if (at->dirty)
 		return;
@@ -191,7 +190,7 @@ settle(struct output *o, struct stream *st, const struct span *s, struct account
 	}
 	add_up(&o->total[i], a, 1);
 	add_up(&o->unsaved[i], a, 1);
-	make_dirty(o, st, at);
+	ack_make_dirty(o, st, at);
 }
 
 struct span
@@ -281,7 +280,7 @@ ack_spilled(struct output *o, struct batch *b, const struct account *a)
 
 	add_up(&o->total[b->source->index], a, 1);
 	absorb(at);
-	make_dirty(o, b->stream, at);
+	ack_make_dirty(o, b->stream, at);
 }
 
 /* What a checkpoint saves, taken under the lock and let go of when it is saved. */

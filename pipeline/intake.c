@@ -224,9 +224,9 @@ ours(struct intake *in, dev_t dev, ino_t ino)
 
 	weft_rwmutex_rlock(&source_of(in)->p->gate);
 	for (int i = 0; i < plan->noutputs; i++) {
-		const char *path = plan->outputs[i]->path;
+		const struct weft_file_options *f = plan->outputs[i]->opt.file;
 
-		is |= path && stat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+		is |= f && stat(f->path, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 	}
 	weft_rwmutex_runlock(&source_of(in)->p->gate);
 	return is;

@@ -38,7 +38,7 @@ in_flight(weft_pipeline *p, const struct source *s, struct output *o)
 		struct standing *at;
 		uint64_t lines = 0;
 
-		if (st->source != s)
+		if (st->source->index != s->index)
 			continue;
 		weft_mutex_lock(&o->lock);
 		at = st->standing[o->slot];

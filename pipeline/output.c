@@ -14,6 +14,7 @@
 #include "patterns/breaker.h"
 #include "patterns/retry.h"
 #include "letter.h"
+#include "spec.h"
 #include "stage.h"
 #include "when.h"
 #include "weft/time.h"
@@ -348,13 +349,6 @@ output_run(struct output *o)
 	weft_waitgroup_done(&o->running);
 }
 
-static void
-options_finish(struct output *o)
-{
-	free((char *)o->opt.where);
-	free((char *)o->opt.from);
-}
-
 void
 output_finish(struct output *o)
 {
@@ -363,11 +357,11 @@ output_finish(struct output *o)
 	sink_close(o->sink);
 	weft_breaker_free(o->breaker);
 	weft_ctx_free(o->ctx);
-	options_finish(o);
+	output_options_finish(&o->opt);
 	free(o->dirty);
 	free(o->total);
 	free(o->unsaved);
 	free(o->name);
-	free(o->path);
+	free(o->spec);
 	free(o);
 }

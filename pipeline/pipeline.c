@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "patterns/breaker.h"
+#include "spec.h"
 #include "stage.h"
 
 #define BATCH	((128 << 10) - BATCH_PAD)
@@ -28,6 +29,7 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 	char name[256] = "";
 
 	p->opt = *opt;
+	p->sources = xcalloc(MAX_SOURCES, sizeof(*p->sources));
 	if (p->opt.workers <= 0)
 		p->opt.workers = weft_procs();
 	p->opt.batch = or_else(opt->batch, BATCH);
@@ -42,29 +44,27 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 	return p;
 }
 
-static char *
-copy(const char *s)
-{
-	return s ? xstrdup(s) : NULL;
-}
-
-static void
+void
 source_free(struct source *s)
 {
-	struct weft_source_options *o = &s->opt;
-	const char *const texts[] = {
-		o->file, o->exclude, o->listen, o->regex, o->multiline, o->cert, o->key, o->ca
-	};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		free((char *)texts[i]);
+	source_options_finish(&s->opt);
 	source_syslog_close(s->sockets);
 	state_known_free(s->known);
 	multiline_free(s->multiline);
 	regex_free(s->format.regex);
 	weft_ctx_free(s->ctx);
+	free(s->spec);
 	free(s->name);
 	free(s);
+}
+
+void
+rendering_finish(struct rendering *r)
+{
+	expr_free(r->where);
+	free(r->where_text);
+	free(r->from);
+	*r = (struct rendering){ 0 };
 }
 
 void
@@ -73,11 +73,8 @@ plan_finish(struct plan *plan)
 	for (int i = 0; i < plan->nsteps; i++)
 		step_free(plan->steps[i]);
 	free(plan->steps);
-	for (int i = 0; i < plan->nrenderings; i++) {
-		expr_free(plan->renderings[i].where);
-		free(plan->renderings[i].where_text);
-		free(plan->renderings[i].from);
-	}
+	for (int i = 0; i < plan->nrenderings; i++)
+		rendering_finish(&plan->renderings[i]);
 }
 
 void
@@ -87,6 +84,10 @@ weft_pipeline_free(weft_pipeline *p)
 		return;
 	for (int i = 0; i < p->nsources; i++)
 		source_free(p->sources[i]);
+	for (struct source *s; (s = p->retired); ) {
+		p->retired = s->retired;
+		source_free(s);
+	}
 	for (int i = 0; i < p->plan.noutputs; i++)
 		output_finish(p->plan.outputs[i]);
 	plan_finish(&p->plan);
@@ -147,25 +148,13 @@ refuse(weft_pipeline *p, int err, const char *fmt, ...)
 }
 
 static void
-copy_options(struct source *s, const struct weft_source_options *o)
+fill_in(struct weft_source_options *o)
 {
-	s->opt = *o;
-	s->opt.file = copy(o->file);
-	s->opt.exclude = copy(o->exclude);
-	s->opt.listen = copy(o->listen);
-	s->opt.regex = copy(o->regex);
-	s->opt.multiline = copy(o->multiline);
-	s->opt.cert = copy(o->cert);
-	s->opt.key = copy(o->key);
-	s->opt.ca = copy(o->ca);
-	if (!s->opt.max_line)
-		s->opt.max_line = MAX_LINE;
-	if (!s->opt.multiline_wait)
-		s->opt.multiline_wait = WEFT_SECOND;
-	if (!s->opt.linger)
-		s->opt.linger = 10 * WEFT_SECOND;
+	o->max_line = or_else(o->max_line, MAX_LINE);
+	o->multiline_wait = or_else(o->multiline_wait, WEFT_SECOND);
+	o->linger = or_else(o->linger, 10 * WEFT_SECOND);
 	if (o->listen && o->format == WEFT_LINE_AUTO)
-		s->opt.format = WEFT_LINE_SYSLOG;
+		o->format = WEFT_LINE_SYSLOG;
 }
 
 /* What its lines look like, and whether it can be read at all. */
@@ -201,6 +190,8 @@ weft_pipeline_source(weft_pipeline *p, const char *name, const struct weft_sourc
 
 	if (!!opt->file + !!opt->listen + opt->standard_input != 1)
 		return refuse(p, -EINVAL, "source %s: give it one of file, stdin, listen", name);
+	if (p->nsources == MAX_SOURCES)
+		return refuse(p, -E2BIG, "there can be at most %d sources", MAX_SOURCES);
 	for (int i = 0; i < p->nsources; i++)
 		if (strcmp(p->sources[i]->name, name) == 0)
 			return refuse(p, -EEXIST, "there are two sources named %s", name);
@@ -208,13 +199,14 @@ weft_pipeline_source(weft_pipeline *p, const char *name, const struct weft_sourc
 	s->p = p;
 	s->name = xstrdup(name);
 	s->index = p->nsources;
-	copy_options(s, opt);
+	s->spec = source_spec(opt);
+	source_options_copy(&s->opt, opt);
+	fill_in(&s->opt);
 	e = check_source(s, &err);
 	if (e) {
 		refuse(p, e, "source %s: %s", name, buf_str(&err));
 		source_free(s);
 	} else {
-		p->sources = xrealloc(p->sources, (p->nsources + 1) * sizeof(*p->sources));
 		p->sources[p->nsources++] = s;
 	}
 	buf_finish(&err);
@@ -324,13 +316,13 @@ weft_pipeline_step(weft_pipeline *p, const char *name, weft_pipeline_fn *f, void
 }
 
 /* The same lines in the same format are rendered once, however many outputs want them. */
-static int
-rendering_of(struct plan *plan, const struct rendering *r)
+int
+plan_rendering(struct plan *plan, const struct rendering *r)
 {
 	for (int i = 0; i < plan->nrenderings; i++) {
 		struct rendering *o = &plan->renderings[i];
 
-		if (o->format == r->format && o->dead == r->dead &&
+		if (o->users && o->format == r->format && o->dead == r->dead &&
 		    strcmp(o->where_text, r->where_text) == 0 && strcmp(o->from, r->from) == 0)
 			return i;
 	}
@@ -381,7 +373,7 @@ add_rendering(weft_pipeline *p, const struct weft_output_options *o, struct buf 
 		.where_text = (char *)(o->where ? o->where : ""),
 		.from = (char *)(o->from ? o->from : ""),
 	};
-	int i = rendering_of(plan, &r);
+	int i = plan_rendering(plan, &r);
 
 	if (i < 0) {
 		if (o->where) {
@@ -399,8 +391,8 @@ add_rendering(weft_pipeline *p, const struct weft_output_options *o, struct buf 
 	return i;
 }
 
-static struct sink *
-make_sink(const struct weft_output_options *o, struct buf *err)
+struct sink *
+output_sink(const struct weft_output_options *o, struct buf *err)
 {
 	int kinds = o->standard_output + !!o->file + !!o->syslog + !!o->http + !!o->call;
 
@@ -448,13 +440,8 @@ output_new(weft_pipeline *p, const char *name, const struct weft_output_options 
 
 	o->p = p;
 	o->name = xstrdup(name);
-	o->opt = *opt;
-	o->opt.where = copy(opt->where);
-	o->opt.from = copy(opt->from);
-	o->path = opt->file ? copy(opt->file->path) : NULL;
-	o->opt.file = NULL;	/* the caller's, and so are the others */
-	o->opt.syslog = NULL;
-	o->opt.http = NULL;
+	o->spec = output_spec(opt);
+	output_options_copy(&o->opt, opt);
 	if (opt->syslog || opt->http)
 		o->breaker = weft_breaker_new((weft_breaker_options){
 		    .consecutive = 10, .open_for = 2 * WEFT_SECOND });
@@ -472,7 +459,7 @@ weft_pipeline_output(weft_pipeline *p, const char *name, const struct weft_outpu
 
 	if (e)
 		return e;
-	sink = make_sink(opt, &err);
+	sink = output_sink(opt, &err);
 	rendering = sink ? add_rendering(p, opt, &err) : -EINVAL;
 	if (rendering < 0) {
 		sink_close(sink);

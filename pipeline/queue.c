@@ -208,6 +208,14 @@ queue_close(struct queue *q)
 	weft_mutex_unlock(&q->lock);
 }
 
+void
+queue_reopen(struct queue *q)
+{
+	weft_mutex_lock(&q->lock);
+	q->closed = false;
+	weft_mutex_unlock(&q->lock);
+}
+
 bool
 queue_ended(struct queue *q)
 {

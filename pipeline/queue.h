@@ -50,6 +50,7 @@ struct item *queue_take(struct queue *q, int64_t when);
 void	queue_item_free(struct item *it);	/* with its batch */
 void	queue_poke(struct queue *q);		/* the next take returns at once, maybe with NULL */
 void	queue_close(struct queue *q);
+void	queue_reopen(struct queue *q);
 bool	queue_ended(struct queue *q);		/* closed and empty */
 
 #endif

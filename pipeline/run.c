@@ -23,8 +23,8 @@ fair_part(weft_pipeline *p, const struct output *o)
 	return o->opt.queue ? o->opt.queue : p->opt.memory / (2 * p->plan.noutputs);
 }
 
-static void
-grow_accounts(weft_pipeline *p, struct output *o)
+void
+run_grow_accounts(weft_pipeline *p, struct output *o)
 {
 	int n = p->nsources;
 
@@ -39,14 +39,12 @@ grow_accounts(weft_pipeline *p, struct output *o)
 
 /* What an earlier run has left for it; in a transaction. */
 static void
-recall(weft_pipeline *p, struct output *o, int first_source, struct buf *sink)
+recall(weft_pipeline *p, struct output *o, struct buf *sink)
 {
 	uint64_t records, bytes;
 
-	for (int i = first_source; i < p->nsources; i++)
+	for (int i = 0; i < p->nsources; i++)
 		state_account(p->state, p->sources[i]->name, o->name, &o->total[i]);
-	if (!sink)
-		return;
 	if (!state_output(p->state, o->name, sink))
 		state_output_new(p->state, o->name);
 	state_spill_size(p->state, o->name, &o->spill_rows, &records, &bytes);
@@ -60,10 +58,10 @@ run_open_output(weft_pipeline *p, struct output *o, struct buf *err)
 	struct buf sink = { 0 };
 	int e = 0;
 
-	grow_accounts(p, o);
+	run_grow_accounts(p, o);
 	if (p->state) {
 		state_begin(p->state);
-		recall(p, o, 0, &sink);
+		recall(p, o, &sink);
 		e = state_commit(p->state);
 	}
 	o->p = p;
@@ -76,6 +74,72 @@ run_open_output(weft_pipeline *p, struct output *o, struct buf *err)
 		e = o->sink->kind->open(p->ctx, o->sink, sink.data, sink.len, err);
 	buf_finish(&sink);
 	return e;
+}
+
+/* Its sources are other ones, with other numbers, now. */
+void
+run_adopt_output(weft_pipeline *p, struct output *o)
+{
+	o->naccounts = 0;
+	run_grow_accounts(p, o);
+	if (p->state) {
+		state_begin(p->state);
+		for (int i = 0; i < p->nsources; i++)
+			state_account(p->state, p->sources[i]->name, o->name, &o->total[i]);
+		pipeline_fail(p, state_commit(p->state));
+	}
+	run_start_output(p, o);
+}
+
+void
+run_reopen_output(weft_pipeline *p, struct output *o)
+{
+	struct buf err = { 0 }, sink = { 0 };
+
+	if (p->state) {
+		state_begin(p->state);
+		state_output(p->state, o->name, &sink);
+		pipeline_fail(p, state_commit(p->state));
+	}
+	o->sink->commit = p->state ? output_commit : NULL;
+	o->sink->commit_arg = o;
+	if (o->sink->kind->open &&
+	    pipeline_fail(p, o->sink->kind->open(p->ctx, o->sink, sink.data, sink.len, &err)))
+		pipeline_tell(p, "%s: %s", o->name, buf_str(&err));
+	queue_reopen(&o->queue);
+	weft_waitgroup_add(&o->running, 1);
+	weft_go_stack(WORKER_STACK, output_run, o);
+	buf_finish(&err);
+	buf_finish(&sink);
+}
+
+/* As it was; one that listened gets its address back. */
+static void
+restart_source(weft_pipeline *p, struct source *s)
+{
+	struct buf err = { 0 };
+
+	weft_waitgroup_wait(&s->running);	/* it may still wait for an output */
+	weft_mutex_lock(&p->reloading);
+	weft_ctx_free(s->ctx);
+	state_known_free(s->known);
+	s->known = NULL;
+	source_syslog_close(s->sockets);
+	s->sockets = NULL;
+	if (pipeline_fail(p, run_open_source(p, s, &err)))
+		pipeline_tell(p, "%s: %s", s->name, buf_str(&err));
+	else
+		intake_start(s);
+	weft_mutex_unlock(&p->reloading);
+	weft_waitgroup_done(&p->reading);
+	buf_finish(&err);
+}
+
+void
+run_restart_source(weft_pipeline *p, struct source *s)
+{
+	weft_waitgroup_add(&p->reading, 1);
+	weft_go_stack(WORKER_STACK, restart_source, p, s);
 }
 
 /* After all outputs are known: its queue is a fair part of the memory. */
@@ -96,12 +160,13 @@ run_open_source(weft_pipeline *p, struct source *s, struct buf *err)
 	return s->opt.listen && !s->sockets ? source_syslog_listen(&s->opt, &s->sockets, err) : 0;
 }
 
-/* Bits of the sources that an output takes. */
-static uint64_t
-source_bits(weft_pipeline *p, const char *from, struct buf *err)
+/* Which sources an output takes. */
+static void
+resolve_from(weft_pipeline *p, struct rendering *r, struct buf *err)
 {
-	uint64_t bits = 0;
+	const char *from = r->from;
 
+	memset(r->sources, 0, sizeof(r->sources));
 	while (*(from += strspn(from, " ,"))) {
 		size_t len = strcspn(from, " ,");
 		int found = -1;
@@ -114,10 +179,10 @@ source_bits(weft_pipeline *p, const char *from, struct buf *err)
 			buf_printf(err, "%sthere is no source %.*s", err->len ? "; " : "",
 			    (int)len, from);
 		else
-			bits |= UINT64_C(1) << found % 64;
+			r->sources[found / 64] |= UINT64_C(1) << found % 64;
+		r->some = true;
 		from += len;
 	}
-	return bits;
 }
 
 /* Names that renderings use, and what has to be parsed for steps and outputs. */
@@ -133,8 +198,7 @@ run_resolve(weft_pipeline *p, struct buf *err)
 		p->sources[i]->format.wants = wants;
 	for (int i = 0; i < plan->nrenderings; i++)
 		if (plan->renderings[i].users)
-			plan->renderings[i].sources =
-			    source_bits(p, plan->renderings[i].from, err);
+			resolve_from(p, &plan->renderings[i], err);
 	return err->len ? -EINVAL : 0;
 }
 

@@ -10,7 +10,7 @@
  *
  * A batch is sent on by a channel, and a stage ends when its channel is closed and empty.
  *
- * Locks, outermost first: gate, output.busy, pipeline.lock, output.lock, state's own.
+ * Locks, outermost first: reloading, gate, output.busy, pipeline.lock, output.lock, state's own.
  */
 #ifndef WEFT_PIPELINE_STAGE_H
 #define WEFT_PIPELINE_STAGE_H
@@ -30,6 +30,7 @@
 #include "step.h"
 #include "weft/sync.h"
 
+#define MAX_SOURCES	1024
 #define MAX_OUTPUTS	32
 #define MAX_LINE	(64u << 20)	/* longer ones are dead, in pieces */
 #define DEPTH		4		/* batches that may wait between two stages */
@@ -47,7 +48,8 @@ static inline uint64_t counted(counter *c)
 struct source {
 	struct intake	 in;		/* first: what its goroutines know us by */
 	weft_pipeline	*p;
-	char		*name;
+	char		*name, *spec;	/* spec: its options, see spec.h */
+	struct source	*retired;	/* next of those that a reload replaced */
 	int		 index;		/* among the pipeline's, for accounts; never reused */
 	struct weft_source_options opt;	/* its strings are ours */
 	struct format	 format;
@@ -56,7 +58,7 @@ struct source {
 	struct known_file *known;
 	weft_ctx	*ctx;		/* cancelled: stop reading */
 	weft_waitgroup	 running;
-	bool		 gone;		/* taken out by a reload */
+	bool		 gone, starting; /* taken out by a reload; put in by it */
 	counter		 read, bytes, lost, errors;
 };
 
@@ -94,14 +96,15 @@ struct rendering {
 	int		 format;	/* enum render_format */
 	struct expr	*where;		/* NULL: all */
 	char		*where_text, *from;
-	uint64_t	 sources;	/* bit source->index % 64 ... of from; 0: all */
+	uint64_t	 sources[MAX_SOURCES / 64]; /* bits of from, by source->index; */
+	bool		 some;		/* not all of them */
 	bool		 dead;		/* the dead lines, and nothing else */
 	int		 users;		/* outputs */
 };
 
 struct output {
 	weft_pipeline	*p;
-	char		*name, *path;	/* path: of a file, or NULL */
+	char		*name, *spec;	/* spec: its options, see spec.h */
 	int		 slot;		/* in stream.standing; reused when the output is gone */
 	int		 rendering;	/* in plan; stays the same as long as the output */
 	struct weft_output_options opt;	/* its strings are ours */
@@ -134,7 +137,7 @@ struct output {
 struct plan {
 	struct step	**steps;
 	int		 nsteps;
-	struct rendering renderings[MAX_OUTPUTS];
+	struct rendering renderings[2 * MAX_OUTPUTS]; /* those without users are free */
 	int		 nrenderings;
 	struct output	*outputs[MAX_OUTPUTS];
 	int		 noutputs;
@@ -147,7 +150,8 @@ struct weft_pipeline {
 	char		*host, *statedir;
 	struct plan	 plan;
 	struct wants	 wants;		/* of outputs; those of steps are theirs */
-	struct source	**sources;	/* those that were taken out, too */
+	struct source	**sources;	/* those that were taken out, too; room for all */
+	struct source	*retired;
 	int		 nsources;
 	struct state	*state;		/* NULL: nothing is kept */
 
@@ -155,6 +159,7 @@ struct weft_pipeline {
 	weft_ctx	*hard;		/* cancelled: stop waiting for outputs */
 	struct budget	 budget;
 	struct batch_pool pool;
+	weft_mutex	 reloading;	/* one at a time */
 	weft_rwmutex	 gate;		/* read: who submits; write: a reload */
 	atomic_int	 inside;	/* batches between submit and the outputs' queues */
 	weft_chan(struct batch *) parsed, ready;
@@ -171,7 +176,11 @@ struct weft_pipeline {
 };
 
 /* pipeline.c */
+void	source_free(struct source *s);
+struct sink *output_sink(const struct weft_output_options *o, struct buf *err);
+int	plan_rendering(struct plan *plan, const struct rendering *r); /* an equal one; or -1 */
 void	plan_finish(struct plan *plan);
+void	rendering_finish(struct rendering *r);
 int	pipeline_fail(weft_pipeline *p, int err);	/* kept if it is the first */
 void	pipeline_tell(weft_pipeline *p, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
@@ -206,6 +215,7 @@ struct span ack_span(const struct batch *b);
 uint32_t ack_skipped(struct output *o, struct batch *b);	/* records settled before */
 void	ack_account(struct output *o, struct batch *b, struct account *a);
 int	ack_checkpoint(struct output *o, bool sync);	/* busy held */
+void	ack_make_dirty(struct output *o, struct stream *st, struct standing *at); /* lock held */
 bool	ack_unsaved(struct output *o);
 
 /* spill.c */

@@ -57,7 +57,7 @@ render(struct worker *w, struct batch *b, int which)
 	const struct rendering *r = &w->p->plan.renderings[which];
 	struct rendered *out = batch_rendered(b, which);
 
-	if (r->sources && !(r->sources >> b->source->index % 64 & 1))
+	if (r->some && !(r->sources[b->source->index / 64] >> b->source->index % 64 & 1))
 		return;
 	if (r->dead ? !b->fates[DEAD] : !b->fates[KEPT])
 		return;
