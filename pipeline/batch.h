@@ -67,7 +67,8 @@ struct line {
 	const char	*text;		/* without the newline; see parse.h on what follows it */
 	uint32_t	 len;
 	uint32_t	 end;		/* where the next line begins, from the batch's first byte */
-	struct slice	 time;		/* these four count from text; in JSON still escaped */
+	struct slice	 time;		/* these four count from text, and may lie behind it
+					   (parse.h); in JSON still escaped */
 	struct slice	 host;
 	struct slice	 tag;
 	struct slice	 message;

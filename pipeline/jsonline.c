@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "names.h"
 #include "parse.h"
 
 #define MAX_DEPTH 1024
@@ -19,6 +20,9 @@ struct scan {
 	const unsigned char *p, *start, *end;
 	struct line	*l;
 	const char	*error;
+	struct batch	*b;
+	const char	*key;		/* of the outermost member that is being read */
+	size_t		 klen;
 };
 
 /* Up to the next byte that a string may not just contain. */
@@ -173,64 +177,50 @@ space(struct scan *s)
 		s->p++;
 }
 
-enum key { KEY_NONE, KEY_LEVEL, KEY_TIME, KEY_MESSAGE };
-
-#define IS(text) (len == sizeof(text) - 1 && memcmp(k, text, sizeof(text) - 1) == 0)
-
-static enum key
+/* What a member's name says; only level, time and message are noted. */
+static inline enum name
 classify(struct line *l, const char *k, size_t len)
 {
-	switch (len ? k[0] : 0) {
-	case 'l':
-		return IS("level") || IS("lvl") || IS("log.level") ? KEY_LEVEL : KEY_NONE;
-	case 's':
-		if (IS("source"))
-			l->has |= HAS_SOURCE;
-		else if (IS("seq"))
-			l->has |= HAS_SEQ;
-		return IS("severity") ? KEY_LEVEL : KEY_NONE;
-	case 'h':
-		if (IS("host"))
-			l->has |= HAS_HOST;
-		return KEY_NONE;
-	case 't':
-		return IS("ts") || IS("time") || IS("timestamp") ? KEY_TIME : KEY_NONE;
-	case '@':
-		return IS("@timestamp") ? KEY_TIME : KEY_NONE;
-	case 'm':
-		return IS("msg") || IS("message") ? KEY_MESSAGE : KEY_NONE;
+	enum name name = name_of(k, len);
+
+	switch (name) {
+	case NAME_LEVEL: case NAME_TIME: case NAME_MESSAGE:
+		return name;
+	case NAME_HOST:
+		l->has |= len == 4 ? HAS_HOST : 0;
+		break;
+	case NAME_SOURCE:
+		l->has |= HAS_SOURCE;
+		break;
+	case NAME_SEQ:
+		l->has |= HAS_SEQ;
+		break;
+	default:
+		break;
 	}
-	return KEY_NONE;
+	return NAME_OTHER;
 }
 
 static void
 note_level(struct line *l, const char *v, size_t len)
 {
-	int level = LEVEL_NONE;
-	int64_t n = 0;
+	int level = *v == '"' ? level_from_value(v + 1, len - 2) : level_from_value(v, len);
 
-	if (*v == '"') {
-		level = level_from_word(v + 1, len - 2);
-	} else if (is_digit(*v) && len < 9) {
-		for (size_t i = 0; i < len && is_digit(v[i]); i++)
-			n = 10 * n + v[i] - '0';
-		level = level_from_number(n);
-	}
 	if (level != LEVEL_NONE)
 		l->level = level;
 }
 
 /* A member of the outermost object is over: the value is from..s->p. */
 static void
-note(struct scan *s, enum key key, const unsigned char *from)
+note(struct scan *s, enum name key, const unsigned char *from)
 {
 	struct slice v = { from - s->start, s->p - from };
 
-	if (key == KEY_LEVEL) {
+	if (key == NAME_LEVEL) {
 		note_level(s->l, (const char *)from, v.len);
 		return;
 	}
-	struct slice *to = key == KEY_TIME ? &s->l->time : &s->l->message;
+	struct slice *to = key == NAME_TIME ? &s->l->time : &s->l->message;
 	if (to->len)
 		return;
 	if (*from == '"') {
@@ -240,9 +230,26 @@ note(struct scan *s, enum key key, const unsigned char *from)
 	*to = v;
 }
 
+/* The outermost member that began at from is over. */
+static bool
+add_field(struct scan *s, const unsigned char *from)
+{
+	const char *v = (const char *)from;
+	size_t len = s->p - from;
+	bool text = *from == '"';
+
+	if (s->l->nfields >= MAX_FIELDS) {
+		s->error = "too many members in a JSON object";
+		return false;
+	}
+	*batch_field(s->b, s->l) = (struct field){ .key = s->key, .klen = s->klen,
+	    .value = v + text, .len = len - 2 * text, .kind = text ? FIELD_ESCAPED : FIELD_RAW };
+	return true;
+}
+
 /* At a key; steps over it, the colon and the space around it. */
 static bool
-member(struct scan *s, enum key *key, bool outer)
+member(struct scan *s, enum name *key, bool outer)
 {
 	const char *k;
 
@@ -253,7 +260,12 @@ member(struct scan *s, enum key *key, bool outer)
 	k = (const char *)++s->p;
 	if (!string(s))
 		return false;
-	*key = outer ? classify(s->l, k, (const char *)s->p - 1 - k) : KEY_NONE;
+	*key = NAME_OTHER;
+	if (outer) {
+		s->key = k;
+		s->klen = (const char *)s->p - 1 - k;
+		*key = classify(s->l, k, s->klen);
+	}
 	space(s);
 	if (*s->p != ':') {
 		s->error = "no colon after a JSON key";
@@ -266,24 +278,27 @@ member(struct scan *s, enum key *key, bool outer)
 
 /*
  * The automaton.  open has a set bit for each enclosing object.  A value is read
- * at "value"; what may follow it is decided at "after".
+ * at "value"; what may follow it is decided at "after".  It exists twice, so that
+ * who wants no fields pays nothing for them.
  */
-static bool
-value(struct scan *s)
+static inline __attribute__((always_inline)) bool
+value(struct scan *s, const bool fields)
 {
 	unsigned char open[MAX_DEPTH / 8 + 1];
-	const unsigned char *from;
-	enum key key = KEY_NONE;
+	const unsigned char *from, *outer = s->p;
+	enum name key = NAME_OTHER;
 	int depth = 0;
 
 value:
 	from = s->p;
+	if (fields && depth == 1)
+		outer = from;
 	if (*s->p != '{' && *s->p != '[') {
 		if (!scalar(s))
 			return false;
-		if (key != KEY_NONE) {
+		if (key != NAME_OTHER) {
 			note(s, key, from);
-			key = KEY_NONE;
+			key = NAME_OTHER;
 		}
 		goto after;
 	}
@@ -291,7 +306,7 @@ value:
 		s->error = "JSON nested too deeply";
 		return false;
 	}
-	key = KEY_NONE;		/* a time or a level is not a structure */
+	key = NAME_OTHER;		/* a time or a level is not a structure */
 	if (*s->p++ == '{') {
 		open[depth / 8] |= 1 << depth % 8;
 		space(s);
@@ -309,6 +324,8 @@ close:
 	s->p++;
 	depth--;
 after:
+	if (fields && depth == 1 && open[0] & 2 && !add_field(s, outer))
+		return false;
 	space(s);
 	if (depth == 0)
 		return true;
@@ -327,18 +344,30 @@ after:
 	return false;
 }
 
+static bool
+value_only(struct scan *s)
+{
+	return value(s, false);
+}
+
+static bool
+value_and_fields(struct scan *s)
+{
+	return value(s, true);
+}
+
 const char *
-jsonline_parse(const char *text, size_t len, struct line *l)
+jsonline_parse(const char *text, size_t len, struct batch *b, struct line *l)
 {
 	const unsigned char *start = (const unsigned char *)text;
-	struct scan s = { .p = start, .start = start, .end = start + len, .l = l };
+	struct scan s = { .p = start, .start = start, .end = start + len, .l = l, .b = b };
 
 	l->kind = LINE_JSON;
 	l->level = WEFT_LEVEL_INFO;
 	space(&s);
 	if (*s.p == '{')
 		l->has |= IS_OBJECT;
-	if (value(&s) && s.p != s.end)
+	if ((b ? value_and_fields(&s) : value_only(&s)) && s.p != s.end)
 		s.error = "something follows the JSON value";
 	return s.error;
 }

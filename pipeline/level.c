@@ -85,6 +85,23 @@ level_from_number(int64_t n)
 	return n >= 60 ? WEFT_LEVEL_FATAL : (int)(n / 10) - 1;
 }
 
+int
+level_from_value(const char *text, size_t len)
+{
+	int64_t n = 0;
+
+	if (len == 0 || len > 13)
+		return LEVEL_NONE;
+	if (*text < '0' || *text > '9')
+		return level_from_word(text, len);
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return LEVEL_NONE;
+		n = 10 * n + text[i] - '0';
+	}
+	return level_from_number(n);
+}
+
 enum { LETTER = 1, JOINS = 2 };
 
 static unsigned char class[256];
