@@ -44,7 +44,11 @@ struct sink_kind {
 		    struct rejects *r);
 	/* Makes all of it safe from a crash of the machine; the files' own fsync: policy is up to it. */
 	int	(*sync)(struct sink *s);
-	/* What open needs of all that was written so far.  NULL: it has no state. */
+	/*
+	 * What open needs of all that was written so far.  A parcel counts once write has returned 0
+	 * for it; a part of one is taken back by open, so the whole of it must come again.  The output
+	 * calls sync before, and saves only if that returned 0.  NULL: it has no state.
+	 */
 	void	(*save)(struct sink *s, struct buf *state);
 	/* Called every second or so with nothing to write: rotation by time, idle files. */
 	int	(*tick)(struct sink *s);
@@ -54,8 +58,10 @@ struct sink_kind {
 struct sink {
 	const struct sink_kind *kind;
 	/*
-	 * Set by the output: records what save says, durably, now.  A sink calls it from write
-	 * before the first byte goes into a file that no saved state names.
+	 * Set by the output: records, durably, now, what save says and what has been delivered, in one:
+	 * all parcels that write has returned 0 for.  A sink calls it from write before the first byte
+	 * goes into a file that no saved state names, and from tick before a file goes that the
+	 * last one names.  It calls save, and no sync.  NULL: nothing is kept.
 	 */
 	int	(*commit)(void *arg);
 	void	*commit_arg;
@@ -66,6 +72,18 @@ struct sink {
 };
 
 static inline void sink_close(struct sink *s) { if (s) s->kind->close(s); }
+
+/* For sinks: where record i begins; how many records end at or before byte at, i of them for sure. */
+static inline size_t parcel_offset(const struct parcel *p, uint32_t i)
+{
+	return i ? p->ends[i - 1] : 0;
+}
+uint32_t parcel_record(const struct parcel *p, uint32_t i, size_t at);
+/* Sets why, and returns err. */
+int	sink_fail(struct sink *s, int err, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+/* Writes to what cannot go back; part bytes of record *done have gone already. */
+int	sink_stream(weft_ctx *ctx, int fd, const struct parcel *p, uint32_t *done, size_t *part);
 
 /* The kinds.  Options are pipeline.h's and are copied.  NULL: err gets a sentence. */
 struct sink *sink_file(const struct weft_file_options *o, struct buf *err);
