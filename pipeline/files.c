@@ -226,7 +226,7 @@ files_get(struct file_sink *fs, const struct parcel *p, struct outfile **out)
 	struct outfile *f;
 
 	fs->name.len = 0;
-	template_expand(&fs->path, &fs->name, p ? p->received : 0, p ? p->source : "",
+	outname_expand(&fs->path, &fs->name, p ? p->received : 0, p ? p->source : "",
 	    p ? p->host : "");
 	buf_str(&fs->name);
 	f = files_know(fs, fs->name.data, fs->name.len);
@@ -337,7 +337,7 @@ files_rotate(struct file_sink *fs, struct outfile *f)
 static int64_t
 grid(const struct file_sink *fs, int64_t ns)
 {
-	int64_t every = fs->opt.rotate_every, t = ns + template_offset(ns) * WEFT_SECOND;
+	int64_t every = fs->opt.rotate_every, t = ns + outname_offset(ns) * WEFT_SECOND;
 
 	return t / every - (t % every < 0);
 }
@@ -449,7 +449,7 @@ files_finish(struct file_sink *fs)
 	}
 	map_finish(&fs->known);
 	compress_finish(&fs->compressor);
-	template_finish(&fs->path);
+	outname_finish(&fs->path);
 	buf_finish(&fs->name);
 	buf_finish(&fs->sink.why);
 	free(fs);

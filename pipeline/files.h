@@ -11,7 +11,7 @@
 #include "outfile.h"
 #include "rotate.h"
 #include "sink.h"
-#include "template.h"
+#include "outname.h"
 
 #define FILES_OPEN	64		/* descriptors at most */
 #define FILES_KNOWN	256		/* and files that the saved state names */
@@ -19,7 +19,7 @@
 struct file_sink {
 	struct sink	 sink;
 	struct weft_file_options opt;	/* but for its texts */
-	struct template	 path;
+	struct outname	 path;
 	struct compressor compressor;	/* of the live files */
 	struct rotator	 rotator;
 	struct map	 known;		/* by path; value: struct outfile */
@@ -33,7 +33,7 @@ struct file_sink {
 	struct buf	 name;		/* of the last parcel */
 };
 
-/* The live file for a parcel or, p NULL, for a path without times and names; ready to be written. */
+/* The live file for a parcel, ready to be written; p NULL: of a path without times, opened. */
 int	files_get(struct file_sink *fs, const struct parcel *p, struct outfile **out);
 /* Writes what waits to be compressed. */
 int	files_flush(struct file_sink *fs, struct outfile *f);

@@ -1,11 +1,11 @@
 /*
  * outfile.c - one file of an output
  *
- * Writes append (O_APPEND): if somebody truncates the file under us, nothing is written
- * into the void.  After a failed fsync the kernel may call pages clean that never reached the disk, and
- * the next fsync succeeds and means nothing.  So the bytes since the last good one are
- * read back, from the page cache, and written again in their place, before the next fsync counts.
- * That heals a disk that was away for a while; what the cache has lost by then is lost.
+ * Writes append (O_APPEND): if somebody truncates the file under us, nothing is written into the
+ * void.  After a failed fsync the kernel may call pages clean that never reached the disk, and
+ * the next fsync succeeds and means nothing.  So the bytes since the last good one are read
+ * back, from the page cache, and written again in their place, before the next fsync
+ * counts.  That heals a disk that was away for a while; what the cache has lost is lost.
  */
 #include "outfile.h"
 

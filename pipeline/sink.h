@@ -73,7 +73,7 @@ struct sink {
 
 static inline void sink_close(struct sink *s) { if (s) s->kind->close(s); }
 
-/* For sinks: where record i begins; how many records end at or before byte at, i of them for sure. */
+/* For sinks: where record i begins; how many records end at byte at or before, at least i. */
 static inline size_t parcel_offset(const struct parcel *p, uint32_t i)
 {
 	return i ? p->ends[i - 1] : 0;

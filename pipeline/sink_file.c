@@ -256,14 +256,14 @@ sink_file(const struct weft_file_options *o, struct buf *err)
 	if (check(o, kind, err))
 		return NULL;
 	fs = xcalloc(1, sizeof(*fs));
-	if (template_init(&fs->path, o->path, TEMPLATE_PATH, err)) {
+	if (outname_init(&fs->path, o->path, OUTNAME_PATH, err)) {
 		free(fs);
 		return NULL;
 	}
 	if (o->replace && (fs->path.timed || fs->path.named)) {
 		buf_printf(err, "replace: %s stands for many files; use a path without %% and {}",
 		    o->path);
-		template_finish(&fs->path);
+		outname_finish(&fs->path);
 		free(fs);
 		return NULL;
 	}

@@ -558,7 +558,7 @@ TEST(RotationByTimeFollowsLocalTime)
 
 	disk_is_fine();
 	midnight = day - day % (86400 * WEFT_SECOND) + 86400 * WEFT_SECOND -
-	    template_offset(day) * WEFT_SECOND;
+	    outname_offset(day) * WEFT_SECOND;
 	atomic_store(&clock_ns, midnight - 1);
 	CHECK_EQ(open_sink(&m, &o), 0);
 	CHECK_EQ(deliver(&m, &done), 0);

@@ -61,17 +61,7 @@ struct step *step_geoip(const char*a,const char*b,const char*c,struct buf*d){(vo
 struct step *step_rdns(const char*a,const char*b,int64_t c,int64_t d,struct buf*e){(void)a;(void)b;(void)c;(void)d;(void)e;return NULL;}
 struct step *step_call(weft_pipeline_fn*f,void*a){(void)f;(void)a;return NULL;}
 void step_free(struct step*s){if(s){free(s->name);s->free(s);}}
-struct fsink { struct sink s; int fd; uint64_t len; weft_output_fn *f; void*arg; };
-static int f_open(weft_ctx*c,struct sink*s,const void*st,size_t n,struct buf*e){struct fsink*f=(void*)s;(void)c;(void)e; if(n==8){memcpy(&f->len,st,8);} if(ftruncate(f->fd,f->len)){} lseek(f->fd,f->len,SEEK_SET);return 0;}
-static int f_write(weft_ctx*c,struct sink*s,const struct parcel*p,uint32_t*done,struct rejects*r){struct fsink*f=(void*)s;size_t d;(void)r; if(f->f){int e=f->f(c,p->data,p->len,f->arg); if(!e)*done=p->records; return e;} int e=fdio_write(f->fd,p->data,p->len,&d); if(!e){f->len+=d;*done=p->records;}return e;}
-static void f_save(struct sink*s,struct buf*b){struct fsink*f=(void*)s;buf_add(b,&f->len,8);}
-static void f_close(struct sink*s){struct fsink*f=(void*)s;if(f->fd>2)close(f->fd);buf_finish(&s->why);free(s);}
-static const struct sink_kind fk={"file",f_open,f_write,NULL,f_save,NULL,f_close}, sk={"fd",NULL,f_write,NULL,NULL,NULL,f_close};
-struct sink *sink_file(const struct weft_file_options *o, struct buf *err){struct fsink*f=xcalloc(1,sizeof*f);(void)err;f->s.kind=&fk;f->fd=open(o->path,O_RDWR|O_CREAT,0644);return &f->s;}
-struct sink *sink_fd(int fd){struct fsink*f=xcalloc(1,sizeof*f);f->s.kind=&sk;f->fd=fd;return &f->s;}
 struct sink *sink_syslog(const struct weft_syslog_options *o, struct buf *err){(void)o;(void)err;return NULL;}
 struct sink *sink_http(const struct weft_http_options *o, struct buf *err){(void)o;(void)err;return NULL;}
-struct sink *sink_call(weft_output_fn *ff, void *arg){struct fsink*f=xcalloc(1,sizeof*f);f->s.kind=&sk;f->fd=-1;f->f=ff;f->arg=arg;return &f->s;}
-void rejects_finish(struct rejects*r){free(r->record);free(r->why);}
 void letter_from_line(struct buf*o,const struct batch*b,const struct line*l,uint64_t n,const char*w,const char*out){(void)b;(void)l;(void)n;(void)w;(void)out;buf_adds(o,"letter\n");}
 void letter_from_text(struct buf*o,const char*s,const char*st,const char*t,size_t n,const char*w,const char*out){(void)s;(void)st;(void)t;(void)n;(void)w;(void)out;buf_adds(o,"letter\n");}

@@ -1,5 +1,5 @@
-/* template_test.c - names with times and sources in them */
-#include "template.h"
+/* outname_test.c - names with times and sources in them */
+#include "outname.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -11,13 +11,13 @@
 static const char *
 expanded(struct buf *out, const char *text, int style, const char *source, const char *host)
 {
-	struct template t;
+	struct outname t;
 	struct buf err = { 0 };
 
 	out->len = 0;
-	if (template_init(&t, text, style, &err) == 0) {
-		template_expand(&t, out, NS, source, host);
-		template_finish(&t);
+	if (outname_init(&t, text, style, &err) == 0) {
+		outname_expand(&t, out, NS, source, host);
+		outname_finish(&t);
 	} else {
 		buf_add(out, err.data, err.len);
 	}
@@ -25,7 +25,7 @@ expanded(struct buf *out, const char *text, int style, const char *source, const
 	return buf_str(out);
 }
 
-TEST(TemplateHasLocalTime)
+TEST(OutnameHasLocalTime)
 {
 	struct buf out = { 0 };
 	time_t second = NS / WEFT_SECOND;
@@ -34,24 +34,24 @@ TEST(TemplateHasLocalTime)
 
 	localtime_r(&second, &tm);
 	strftime(want, sizeof(want), "/d/%Y-%m-%d/%H%M%%", &tm);
-	CHECK_STR(expanded(&out, "/d/%Y-%m-%d/%H%M%%", TEMPLATE_PATH, "s", "h"), want);
-	CHECK_EQ(template_offset(NS), tm.tm_gmtoff);
+	CHECK_STR(expanded(&out, "/d/%Y-%m-%d/%H%M%%", OUTNAME_PATH, "s", "h"), want);
+	CHECK_EQ(outname_offset(NS), tm.tm_gmtoff);
 	buf_finish(&out);
 }
 
 static const struct { int style; const char *source, *want; } names[] = {
-	{ TEMPLATE_PATH, "web", "a/web-h" },
-	{ TEMPLATE_PATH, "../../etc/passwd", "a/______etc_passwd-h" },
-	{ TEMPLATE_PATH, "..", "a/__-h" },
-	{ TEMPLATE_PATH, ".x.y", "a/_x.y-h" },
-	{ TEMPLATE_PATH, "a b\nc", "a/a_b_c-h" },
-	{ TEMPLATE_PATH, "", "a/_-h" },
-	{ TEMPLATE_PATH, NULL, "a/_-h" },
-	{ TEMPLATE_INDEX, "_Web/1", "a/xweb_1-h" },
-	{ TEMPLATE_AS_IS, "../x", "a/../x-h" },
+	{ OUTNAME_PATH, "web", "a/web-h" },
+	{ OUTNAME_PATH, "../../etc/passwd", "a/______etc_passwd-h" },
+	{ OUTNAME_PATH, "..", "a/__-h" },
+	{ OUTNAME_PATH, ".x.y", "a/_x.y-h" },
+	{ OUTNAME_PATH, "a b\nc", "a/a_b_c-h" },
+	{ OUTNAME_PATH, "", "a/_-h" },
+	{ OUTNAME_PATH, NULL, "a/_-h" },
+	{ OUTNAME_INDEX, "_Web/1", "a/xweb_1-h" },
+	{ OUTNAME_AS_IS, "../x", "a/../x-h" },
 };
 
-TEST(TemplateKeepsNamesFromLogsInside)
+TEST(OutnameKeepsNamesFromLogsInside)
 {
 	struct buf out = { 0 };
 
@@ -61,7 +61,7 @@ TEST(TemplateKeepsNamesFromLogsInside)
 	buf_finish(&out);
 }
 
-TEST(TemplateSaysWhatItDoesNotKnow)
+TEST(OutnameSaysWhatItDoesNotKnow)
 {
 	struct buf out = { 0 };
 
@@ -73,17 +73,17 @@ TEST(TemplateSaysWhatItDoesNotKnow)
 	buf_finish(&out);
 }
 
-TEST(TemplateReadsTheEnvironment)
+TEST(OutnameReadsTheEnvironment)
 {
 	struct buf out = { 0 }, err = { 0 };
 
-	setenv("WEFT_TEMPLATE_TEST", "secret", 1);
-	CHECK_EQ(template_environment(&out, "Bearer ${WEFT_TEMPLATE_TEST}! $x ${", &err), 0);
+	setenv("WEFT_OUTNAME_TEST", "secret", 1);
+	CHECK_EQ(outname_environment(&out, "Bearer ${WEFT_OUTNAME_TEST}! $x ${", &err), 0);
 	CHECK_STR(buf_str(&out), "Bearer secret! $x ${");
-	unsetenv("WEFT_TEMPLATE_TEST");
-	CHECK_EQ(template_environment(&out, "${WEFT_TEMPLATE_TEST}", &err), -EINVAL);
+	unsetenv("WEFT_OUTNAME_TEST");
+	CHECK_EQ(outname_environment(&out, "${WEFT_OUTNAME_TEST}", &err), -EINVAL);
 	CHECK_STR(buf_str(&err),
-	    "${WEFT_TEMPLATE_TEST}: there is no such variable in the environment");
+	    "${WEFT_OUTNAME_TEST}: there is no such variable in the environment");
 	buf_finish(&out);
 	buf_finish(&err);
 }

@@ -1,23 +1,23 @@
 /*
- * template.h - names with times and sources in them
+ * outname.h - names with times and sources in them
  *
  *	/data/%Y%m%d/{source}-{host}.log
  *
  * %Y %m %d %H %M are local time, %% is a percent sign, {source} and {host} are put in as the
  * style says: what comes from a log must not choose a directory or break a syntax.
  */
-#ifndef WEFT_PIPELINE_TEMPLATE_H
-#define WEFT_PIPELINE_TEMPLATE_H
+#ifndef WEFT_PIPELINE_OUTNAME_H
+#define WEFT_PIPELINE_OUTNAME_H
 
 #include "base/buf.h"
 
-enum template_style {
-	TEMPLATE_PATH,		/* one component of a path: no '/', no leading dots */
-	TEMPLATE_INDEX,		/* Elasticsearch's rules: lower case, few signs */
-	TEMPLATE_AS_IS
+enum outname_style {
+	OUTNAME_PATH,		/* one component of a path: no '/', no leading dots */
+	OUTNAME_INDEX,		/* Elasticsearch's rules: lower case, few signs */
+	OUTNAME_AS_IS
 };
 
-struct template {
+struct outname {
 	char		*text;
 	int		 style;
 	bool		 timed, named;	/* has a % or a {} in it */
@@ -27,15 +27,15 @@ struct template {
 };
 
 /* 0, or -EINVAL and a sentence. */
-int	template_init(struct template *t, const char *text, int style, struct buf *err);
-void	template_finish(struct template *t);
+int	outname_init(struct outname *t, const char *text, int style, struct buf *err);
+void	outname_finish(struct outname *t);
 /* Appends it; source and host may be NULL. */
-void	template_expand(struct template *t, struct buf *out, int64_t ns, const char *source,
+void	outname_expand(struct outname *t, struct buf *out, int64_t ns, const char *source,
 	    const char *host);
 /* ${NAME} of the environment; -EINVAL and a sentence if there is none. */
-int	template_environment(struct buf *out, const char *text, struct buf *err);
+int	outname_environment(struct buf *out, const char *text, struct buf *err);
 
 /* Seconds that local time is ahead of UTC at ns since 1970. */
-int64_t	template_offset(int64_t ns);
+int64_t	outname_offset(int64_t ns);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * template.c - names with times and sources in them
+ * outname.c - names with times and sources in them
  *
- * A text is checked once, by template_init, so that expanding it cannot fail.  Names taken
+ * A text is checked once, by outname_init, so that expanding it cannot fail.  Names taken
  * from logs are cut at 128 bytes: a component of a path has 255, and there may be two of them.
  */
-#include "template.h"
+#include "outname.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -14,7 +14,7 @@
 #define LONGEST	128
 
 static int
-check_percent(struct template *t, const char *at, struct buf *err)
+check_percent(struct outname *t, const char *at, struct buf *err)
 {
 	if (at[1] == '%')
 		return 0;
@@ -31,7 +31,7 @@ check_percent(struct template *t, const char *at, struct buf *err)
 }
 
 static int
-check_brace(struct template *t, const char *at, struct buf *err)
+check_brace(struct outname *t, const char *at, struct buf *err)
 {
 	int n = (int)strcspn(at, "}");
 
@@ -44,11 +44,11 @@ check_brace(struct template *t, const char *at, struct buf *err)
 }
 
 int
-template_init(struct template *t, const char *text, int style, struct buf *err)
+outname_init(struct outname *t, const char *text, int style, struct buf *err)
 {
 	int error = 0;
 
-	*t = (struct template){ .text = xstrdup(text), .style = style, .minute = INT64_MIN };
+	*t = (struct outname){ .text = xstrdup(text), .style = style, .minute = INT64_MIN };
 	for (const char *p = t->text; *p && !error; p++) {
 		if (*p == '%') {
 			error = check_percent(t, p, err);
@@ -58,19 +58,19 @@ template_init(struct template *t, const char *text, int style, struct buf *err)
 		}
 	}
 	if (error)
-		template_finish(t);
+		outname_finish(t);
 	return error;
 }
 
 void
-template_finish(struct template *t)
+outname_finish(struct outname *t)
 {
 	free(t->text);
 	t->text = NULL;
 }
 
 int64_t
-template_offset(int64_t ns)
+outname_offset(int64_t ns)
 {
 	time_t second = ns / WEFT_SECOND - (ns % WEFT_SECOND < 0);
 	struct tm tm;
@@ -79,7 +79,7 @@ template_offset(int64_t ns)
 }
 
 static void
-set_time(struct template *t, int64_t ns)
+set_time(struct outname *t, int64_t ns)
 {
 	time_t second = ns / WEFT_SECOND - (ns % WEFT_SECOND < 0);
 	int64_t minute = second / 60 - (second % 60 < 0);
@@ -96,7 +96,7 @@ set_time(struct template *t, int64_t ns)
 }
 
 static void
-add_time(const struct template *t, struct buf *out, char what)
+add_time(const struct outname *t, struct buf *out, char what)
 {
 	switch (what) {
 	case 'Y':	buf_printf(out, "%04d", t->year); return;
@@ -111,7 +111,7 @@ add_time(const struct template *t, struct buf *out, char what)
 static bool
 allowed(int style, unsigned char c, bool first)
 {
-	if (style == TEMPLATE_PATH)
+	if (style == OUTNAME_PATH)
 		return c > ' ' && c != 0x7f && c != '/' && !(first && c == '.');
 	return c > ' ' && c != 0x7f && !strchr("\\/*?\"<>|,#:", c) &&
 	    !(first && strchr(".-_+", c));
@@ -124,7 +124,7 @@ add_name(struct buf *out, int style, const char *name)
 	size_t len = name ? strlen(name) : 0;
 	bool first = true;
 
-	if (style == TEMPLATE_AS_IS) {
+	if (style == OUTNAME_AS_IS) {
 		buf_add(out, name, len);
 		return;
 	}
@@ -134,19 +134,19 @@ add_name(struct buf *out, int style, const char *name)
 		unsigned char c = name[i];
 
 		if (!allowed(style, c, first))
-			c = style == TEMPLATE_INDEX && first ? 'x' : '_';
+			c = style == OUTNAME_INDEX && first ? 'x' : '_';
 		else
 			first = false;
-		if (style == TEMPLATE_INDEX && c >= 'A' && c <= 'Z')
+		if (style == OUTNAME_INDEX && c >= 'A' && c <= 'Z')
 			c += 'a' - 'A';
 		buf_addc(out, c);
 	}
 	if (len == 0)
-		buf_addc(out, style == TEMPLATE_INDEX ? 'x' : '_');
+		buf_addc(out, style == OUTNAME_INDEX ? 'x' : '_');
 }
 
 void
-template_expand(struct template *t, struct buf *out, int64_t ns, const char *source,
+outname_expand(struct outname *t, struct buf *out, int64_t ns, const char *source,
     const char *host)
 {
 	if (t->timed)
@@ -164,7 +164,7 @@ template_expand(struct template *t, struct buf *out, int64_t ns, const char *sou
 }
 
 int
-template_environment(struct buf *out, const char *text, struct buf *err)
+outname_environment(struct buf *out, const char *text, struct buf *err)
 {
 	for (const char *p = text; *p; p++) {
 		const char *end = strncmp(p, "${", 2) == 0 ? strchr(p, '}') : NULL, *value;
