@@ -29,12 +29,12 @@ drop(struct output *o, struct batch *b)
 	batch_unref(b);
 }
 
-/* In the end nobody waits any longer: what is left over is read again next time. */
+/* In the end nobody waits any longer; see put_away in output.c. */
 static void
 block(struct output *o, struct batch *b)
 {
 	if (queue_put(o->ctx, &o->queue, b))
-		batch_unref(b);
+		queue_put_over(&o->queue, b);
 }
 
 static void

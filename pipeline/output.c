@@ -232,7 +232,7 @@ output_write_letters(struct output *dead, struct buf *text, struct buf *ends, co
 	return err;
 }
 
-static void
+static int
 deliver_batch(struct output *o, struct batch *b)
 {
 	struct rendered *r = &b->rendered[o->rendering];
@@ -262,6 +262,18 @@ deliver_batch(struct output *o, struct batch *b)
 		ack_batch(o, b, &d.rejects);
 	rejects_finish(&d.rejects);
 	buf_finish(&ends);
+	return err;
+}
+
+/*
+ * The time to drain is over.  A file will be read again; what came over a socket is nowhere else,
+ * so it goes to disk, whatever the output does otherwise when it is full.
+ */
+static void
+put_away(struct output *o, struct batch *b)
+{
+	if (o->p->state && !b->stream->row && o != o->p->plan.dead)
+		spill_put(o, b);
 }
 
 static void
@@ -270,8 +282,8 @@ deliver_item(struct output *o, struct item *it)
 	weft_mutex_lock(&o->busy);
 	if (!it->batch)
 		ack_gap(o, &it->gap);
-	else if (!weft_err(o->ctx))
-		deliver_batch(o, it->batch);
+	else if (weft_err(o->ctx) || deliver_batch(o, it->batch))
+		put_away(o, it->batch);
 	weft_mutex_unlock(&o->busy);
 	queue_item_free(it);
 }
@@ -331,10 +343,27 @@ wake_at(struct output *o)
 	return at;
 }
 
+/* What is on disk is delivered too, but when somebody wants it to end, it can stay there. */
+static bool
+ended(struct output *o)
+{
+	bool spilled;
+
+	if (!queue_ended(&o->queue))
+		return false;
+	weft_mutex_lock(&o->lock);
+	spilled = o->spill_rows > 0;
+	weft_mutex_unlock(&o->lock);
+	return !spilled || weft_err(o->p->ctx) || weft_err(o->ctx) || o->leaves;
+}
+
 void
 output_run(struct output *o)
 {
-	while (!queue_ended(&o->queue)) {
+	/* what an earlier run has put away is older than all that comes */
+	while (o->opt.when_full != WEFT_SPILL && deliver_spilled(o))
+		look_after(o);
+	while (!ended(o)) {
 		struct item *it = queue_take(&o->queue, wake_at(o));
 
 		if (it)

@@ -137,3 +137,260 @@ TEST(KilledAnywhereItLosesNothingAndDoublesNothing)
 	CHECK_EQ(c.doubled, 0);
 	free(dir);
 }
+
+/* An output that counts records, and does what it is told. */
+struct taker {
+	weft_chan(char)	 gate;		/* NULL: open; else closed until it is closed, as a channel */
+	atomic_int	 fail;		/* so many times */
+	atomic_uint	 calls;
+	weft_mutex	 lock;
+	struct buf	 got;
+};
+
+static int
+take(weft_ctx *ctx, const char *records, size_t len, void *arg)
+{
+	struct taker *t = arg;
+	char c;
+
+	atomic_fetch_add(&t->calls, 1);
+	if (atomic_load(&t->fail) > 0) {
+		atomic_fetch_sub(&t->fail, 1);
+		return -EIO;
+	}
+	if (t->gate)
+		weft_select(weft_on_recv(t->gate, &c), weft_on_done(ctx));
+	if (weft_err(ctx))
+		return weft_err(ctx);
+	weft_mutex_lock(&t->lock);
+	buf_add(&t->got, records, len);
+	weft_mutex_unlock(&t->lock);
+	return 0;
+}
+
+static void
+add_taker(weft_pipeline *p, const char *name, struct taker *t, int when_full)
+{
+	CHECK_EQ(weft_pipeline_output(p, name, &(struct weft_output_options){
+	    .call = take, .arg = t, .format = WEFT_OUTPUT_RAW, .when_full = when_full,
+	    .queue = 64 << 10 }), 0);
+}
+
+static size_t
+lines_in(const struct buf *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->len; i++)
+		n += b->data[i] == '\n';
+	return n;
+}
+
+static void
+run(weft_pipeline *p, weft_ctx *ctx, weft_chan(int) done)
+{
+	weft_send(done, weft_pipeline_run(ctx, p));
+}
+
+static void
+wait_for_file(const char *name, size_t len)
+{
+	struct stat st = { 0 };
+	char path[512];
+
+	for (path_of(path, name); stat(path, &st) < 0 || (size_t)st.st_size < len; )
+		weft_sleep(WEFT_MS);
+}
+
+static size_t
+size_of(const char *name)
+{
+	struct stat st = { 0 };
+	char path[512];
+
+	stat(path_of(path, name), &st);
+	return st.st_size;
+}
+
+static struct weft_pipeline_options
+small(const char *state, char path[512])
+{
+	return (struct weft_pipeline_options){
+		.host = "h", .memory = 4 << 20, .batch = 8192, .checkpoint = 5 * WEFT_MS,
+		.state = state ? path_of(path, state) : NULL, .drain = 50 * WEFT_MS,
+		.warn = keep_warning, .warn_arg = calloc(1, 512),
+	};
+}
+
+static void
+stalled(int when_full)
+{
+	struct taker t = { .gate = weft_make(char, 0) };
+	char state[512];
+	struct weft_pipeline_options o = small("state", state);
+	weft_pipeline *p = weft_pipeline_new(&o);
+	weft_chan(int) done = weft_make(int, 1);
+	struct weft_ledger_row r[2];
+	int err;
+
+	o.drain = 0;
+	generate("in", 20000, 1, WEFT_GEN_JSON);
+	add_source(p, "in");
+	add_taker(p, "stalled", &t, when_full);
+	add_file(p, "out", WEFT_OUTPUT_RAW);
+	weft_go(run, p, NULL, done);
+	wait_for_file("out", size_of("in"));	/* the other one has got everything */
+	weft_close(t.gate);
+	weft_recv(done, &err);
+	CHECK_EQ(err, 0);
+	CHECK_EQ(weft_pipeline_ledger(p, r, 2), 2);
+	CHECK(weft_pipeline_balanced(p));
+	CHECK_EQ(r[0].read, 20000);
+	CHECK_EQ(r[0].delivered, lines_in(&t.got));
+	CHECK_EQ(r[0].delivered + r[0].full, 20000);
+	CHECK_EQ(r[1].delivered, 20000);
+	if (when_full == WEFT_SPILL)
+		CHECK_EQ(r[0].full, 0);
+	else
+		CHECK(r[0].full > 0);
+	CHECK_EQ(verified("out", WEFT_LEVEL_TRACE).lost, 0);
+	if (when_full == WEFT_SPILL) {
+		write_file("spilled", t.got.data, t.got.len);
+		struct weft_verify_counts c = verified("spilled", WEFT_LEVEL_TRACE);
+		CHECK_EQ(c.lost, 0);
+		CHECK_EQ(c.doubled, 0);
+		CHECK_EQ(c.disorder, 0);
+	}
+	weft_pipeline_free(p);
+	free(o.warn_arg);
+	buf_finish(&t.got);
+	weft_free(t.gate);
+	weft_free(done);
+}
+
+TEST(AStalledOutputThatDropsTheNewestStallsNobody)
+{
+	stalled(WEFT_DROP_NEWEST);
+}
+
+TEST(AStalledOutputThatDropsTheOldestStallsNobody)
+{
+	stalled(WEFT_DROP_OLDEST);
+}
+
+TEST(AStalledOutputThatSpillsStallsNobodyAndLosesNothing)
+{
+	stalled(WEFT_SPILL);
+}
+
+TEST(AFailingOutputIsTriedUntilItWorks)
+{
+	struct taker out = { .fail = 3 };
+	char state[512];
+	struct weft_pipeline_options o = small(NULL, state);
+	weft_pipeline *p = weft_pipeline_new(&o);
+
+	write_file("in", "a\nb\n", 4);
+	add_source(p, "in");
+	add_taker(p, "out", &out, WEFT_BLOCK);
+	CHECK_EQ(weft_pipeline_run(NULL, p), 0);
+	CHECK_EQ(out.calls, 4);
+	CHECK_STR(buf_str(&out.got), "a\nb\n");
+	CHECK(strstr(o.warn_arg, "out works again") != NULL);
+	CHECK(weft_pipeline_balanced(p));
+	weft_pipeline_free(p);
+	free(o.warn_arg);
+	buf_finish(&out.got);
+}
+
+/* Stopped with a stalled output: what it has not taken comes in the next run, once. */
+static void
+restarted(int when_full)
+{
+	struct taker t = { .gate = weft_make(char, 0) }, all = { 0 };
+	char state[512];
+	struct weft_pipeline_options o = small("state", state);
+	weft_chan(int) done = weft_make(int, 1);
+	weft_ctx *ctx = weft_with_cancel(NULL);
+	weft_pipeline *p = weft_pipeline_new(&o);
+	struct weft_verify_counts c;
+	int err;
+
+	generate("in", 5000, 1, WEFT_GEN_JSON);
+	add_source(p, "in");
+	add_taker(p, "taker", &t, when_full);
+	add_file(p, "out", WEFT_OUTPUT_RAW);
+	weft_go(run, p, ctx, done);
+	wait_for_file("out", 8192);
+	weft_cancel(ctx);
+	weft_recv(done, &err);
+	CHECK(weft_pipeline_balanced(p));
+	weft_pipeline_free(p);
+	CHECK_EQ(t.got.len, 0);
+	p = weft_pipeline_new(&o);
+	add_source(p, "in");
+	add_taker(p, "taker", &all, when_full);
+	add_file(p, "out", WEFT_OUTPUT_RAW);
+	CHECK_EQ(weft_pipeline_run(NULL, p), 0);
+	CHECK(weft_pipeline_balanced(p));
+	weft_pipeline_free(p);
+	write_file("taken", all.got.data, all.got.len);
+	c = verified("taken", WEFT_LEVEL_TRACE);
+	CHECK_EQ(c.lines, 5000);
+	CHECK_EQ(c.lost, 0);
+	CHECK_EQ(c.doubled, 0);
+	c = verified("out", WEFT_LEVEL_TRACE);
+	CHECK_EQ(c.lines, 5000);
+	CHECK_EQ(c.lost, 0);
+	CHECK_EQ(c.doubled, 0);
+	free(o.warn_arg);
+	buf_finish(&all.got);
+	weft_free(t.gate);
+	weft_free(done);
+	weft_ctx_free(ctx);
+}
+
+TEST(WhatABlockedOutputHasNotTakenComesAfterARestart)
+{
+	restarted(WEFT_BLOCK);
+}
+
+TEST(WhatWaitsInTheDiskQueueComesAfterARestart)
+{
+	restarted(WEFT_SPILL);
+}
+
+TEST(MemoryStaysWithinTheBudgetWhenAnOutputStalls)
+{
+	struct taker out = { .gate = weft_make(char, 0) };
+	char state[512];
+	struct weft_pipeline_options o = small(NULL, state);
+	weft_pipeline *p = weft_pipeline_new(&o);
+	weft_chan(int) done = weft_make(int, 1);
+	struct weft_pipeline_counts c;
+	uint64_t read;
+	int err;
+
+	o.memory = 1 << 20;
+	generate("in", 50000, 1, WEFT_GEN_JSON);
+	add_source(p, "in");
+	CHECK_EQ(weft_pipeline_output(p, "all", &(struct weft_output_options){
+	    .call = take, .arg = &out, .queue = 64 << 20 }), 0);
+	weft_go(run, p, NULL, done);
+	do {				/* until nothing moves any more */
+		weft_pipeline_counts(p, &c);
+		read = c.read;
+		weft_sleep(20 * WEFT_MS);
+		weft_pipeline_counts(p, &c);
+	} while (c.read == 0 || c.read != read);
+	CHECK(c.read < 50000);
+	CHECK(c.memory_peak < (4 << 20) + (1 << 20));
+	weft_close(out.gate);
+	weft_recv(done, &err);
+	CHECK_EQ(lines_in(&out.got), 50000);
+	weft_pipeline_free(p);
+	free(o.warn_arg);
+	buf_finish(&out.got);
+	weft_free(out.gate);
+	weft_free(done);
+}

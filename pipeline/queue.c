@@ -46,10 +46,20 @@ append(struct queue *q, struct item *it)
 	weft_cond_broadcast(&q->changed);
 }
 
+static void
+append_batch(struct queue *q, struct batch *b)
+{
+	struct item *it = xcalloc(1, sizeof(*it));
+
+	it->batch = b;
+	q->batches++;
+	q->bytes += b->charged;
+	append(q, it);
+}
+
 int
 queue_put(weft_ctx *ctx, struct queue *q, struct batch *b)
 {
-	struct item *it;
 	int err = 0;
 
 	weft_mutex_lock(&q->lock);
@@ -57,15 +67,18 @@ queue_put(weft_ctx *ctx, struct queue *q, struct batch *b)
 		q->waits++;
 	while (!err && full(q))
 		err = weft_cond_wait_ctx(ctx, &q->changed, &q->lock);
-	if (!err) {
-		it = xcalloc(1, sizeof(*it));
-		it->batch = b;
-		q->batches++;
-		q->bytes += b->charged;
-		append(q, it);
-	}
+	if (!err)
+		append_batch(q, b);
 	weft_mutex_unlock(&q->lock);
 	return err;
+}
+
+void
+queue_put_over(struct queue *q, struct batch *b)
+{
+	weft_mutex_lock(&q->lock);
+	append_batch(q, b);
+	weft_mutex_unlock(&q->lock);
 }
 
 static void

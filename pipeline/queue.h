@@ -41,6 +41,7 @@ void	queue_finish(struct queue *q);		/* must be empty */
 bool	queue_full(struct queue *q);
 /* Takes over a reference.  put waits while it is full: 0, or an error of ctx. */
 int	queue_put(weft_ctx *ctx, struct queue *q, struct batch *b);
+void	queue_put_over(struct queue *q, struct batch *b);	/* full or not */
 void	queue_put_gap(struct queue *q, const struct gap *g);
 /* The oldest batch, whose place in the queue becomes g, which the caller fills in before anyone sees it. */
 bool	queue_drop_oldest(struct queue *q, void (*fill)(struct batch *b, struct gap *g, void *arg),

@@ -153,9 +153,11 @@ end_outputs(struct reload *r)
 	int err = 0;
 
 	while (!err && (o = leaving(r, r->ended))) {
+		atomic_store(&o->leaves, true);
 		queue_close(&o->queue);
 		err = weft_waitgroup_wait_ctx(patience, &o->running);
 		if (err) {
+			atomic_store(&o->leaves, false);
 			queue_reopen(&o->queue);
 			refuse(r, err, "output %s could not deliver what it had in time", o->name);
 			break;

@@ -115,6 +115,7 @@ struct output {
 	weft_ctx	*ctx;		/* cancelled: give up what is not delivered */
 	/* busy: the sink, and what is between a delivery and its mark */
 	weft_mutex	 busy;
+	_Atomic bool	 leaves;	/* by a reload: its disk queue stays where it is */
 	bool		 delivering;
 	bool		 letters;	/* dead letters were written since the last checkpoint */
 	int64_t		 next_checkpoint, next_tick;
