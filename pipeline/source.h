@@ -98,14 +98,33 @@ void	source_syslog_run(weft_ctx *ctx, struct intake *in, struct syslog_sockets *
 void	source_syslog_close(struct syslog_sockets *s);	/* after run */
 
 /*
- * split.c: finds the lines in b->bytes, from its beginning: at most BATCH_LINES, whole ones, and a last
- * unfinished one only if final.  Returns how many bytes they take; the rest is not the
- * batch's.  CRLF loses its CR.  With multiline, lines that belong together are one, newlines inside,
- * and the last group is unfinished until something shows that it is complete, or final.
+ * split.c: finds the lines in b->bytes, from its beginning: at most BATCH_LINES, whole ones, and
+ * a last unfinished one only if final.  Returns how many bytes they take; the rest is not the
+ * batch's.  CRLF loses its CR.  No byte is changed.
+ *
+ * With multiline, lines that belong together are one, newlines inside.  The last entry is
+ * unfinished until something shows that it is complete, or final.  So when multiline_wait is
+ * over, call it with the bytes up to the last newline, and final.  An entry longer than
+ * max_line goes on in a new one.
+ *
+ * CRI (format CRI, or AUTO when the first line is one): the P lines before an F line are one
+ * entry with it, per stream.  Lines of the other stream may lie inside an entry's text; the
+ * parser joins the right ones, in a copy.  Then lines are in the order of their last bytes,
+ * and all of an overlapping lot but the last have the place where the lot begins as their end.
+ *
+ * A line longer than max_line is handed on in pieces, each DEAD with its reason: the first has
+ * exactly max_line bytes, the others what is there, the last one (it may be empty) ends with the
+ * newline.  *cut is the stream's, and its to keep between calls: 0, or how many bytes of the line
+ * that is being cut have been handed on.  Who begins in the middle of a line that was cut sets it
+ * to 1.  With room for max_line + 2 bytes, all of it used, something is always taken.
  */
 struct multiline;
 struct scratch;
-struct multiline *multiline_new(const char *what, int format, struct buf *err); /* NULL, no err: none */
+/*
+ * what: "stacktrace", "indent", a regex of lines that begin an entry, or NULL.  NULL and err is
+ * empty: there is nothing to put together; so give split_lines NULL.
+ */
+struct multiline *multiline_new(const char *what, int format, struct buf *err);
 void	multiline_free(struct multiline *m);
 size_t	split_lines(struct batch *b, struct multiline *m, struct scratch *sc, bool final,
 	    size_t max_line, uint64_t *cut);
