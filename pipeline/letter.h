@@ -1,14 +1,34 @@
-/* letter.h - dead letters: lines that could not be parsed or delivered, with their reasons */
+/*
+ * letter.h - dead letters: lines that could not be understood or delivered
+ *
+ *	{"host":"h","source":"s","seq":7,"stream":"/var/log/x","reason":"...","output":"o",
+ *	 "line":"..."}
+ *
+ * in one line.  The bytes are "line" when they are UTF-8, else "base64", so that parsing gives
+ * back exactly those.
+ */
 #ifndef WEFT_PIPELINE_LETTER_H
 #define WEFT_PIPELINE_LETTER_H
 
-#include "batch.h"
+#include <stdint.h>
 
-/* Appends one, newline included.  output: whose fault it is, or NULL. */
-void	letter_from_line(struct buf *out, const struct batch *b, const struct line *l,
-	    uint64_t number, const char *why, const char *output);
-/* One of which only the rendered text is left. */
-void	letter_from_text(struct buf *out, const char *source, const char *stream,
-	    const char *text, size_t len, const char *why, const char *output);
+#include "base/buf.h"
+
+struct letter {
+	const char	*host, *source;
+	const char	*stream, *output;	/* NULL: none */
+	const char	*reason;
+	uint64_t	 seq;
+	const char	*text;
+	size_t		 len;
+};
+
+/* Appends it, with a newline. */
+void	letter_render(struct buf *out, const struct letter *l);
+/*
+ * Reads one, with or without its newline.  The texts are in room, which is overwritten, and end in
+ * a NUL.  Members it does not know are left out.  -EINVAL: it is no letter.
+ */
+int	letter_parse(const char *text, size_t len, struct letter *l, struct buf *room);
 
 #endif

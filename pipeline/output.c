@@ -153,32 +153,56 @@ deliver(struct delivery *d)
 	return err;
 }
 
-/* The rejected records of a batch as letters; of those from disk only the rendered text is left. */
 static void
-render_letters(struct delivery *d, struct buf *out, struct buf *ends)
+add_letter(const struct letter *l, struct buf *out, struct buf *ends)
 {
-	struct output *o = d->o;
-	struct rejects *r = &d->rejects;
-	struct rendered *b = d->batch ? &d->batch->rendered[o->rendering] : NULL;
+	letter_render(out, l);
+	buf_add(ends, &(uint32_t){ out->len }, sizeof(uint32_t));
+}
+
+static struct letter
+blank(struct delivery *d, const char *why)
+{
+	return (struct letter){
+		.host = d->o->p->host, .source = d->parcel.source, .stream = d->parcel.stream,
+		.output = d->o->name, .reason = why,
+	};
+}
+
+/* Of the lines as they were read. */
+static void
+letters_of_batch(struct delivery *d, struct buf *out, struct buf *ends)
+{
+	struct rendered *r = &d->batch->rendered[d->o->rendering];
 	uint32_t record = 0;
 	size_t next = 0;
 
-	for (size_t i = 0; b && i < d->batch->nlines && next < r->n; i++) {
-		if (!rendered_keeps(b, i))
+	for (size_t i = 0; i < d->batch->nlines && next < d->rejects.n; i++) {
+		const struct line *line = &d->batch->lines[i];
+		struct letter l = blank(d, d->rejects.why[next]);
+
+		if (!rendered_keeps(r, i) || record++ != d->skipped + d->rejects.record[next])
 			continue;
-		if (record++ != d->skipped + r->record[next])
-			continue;
-		letter_from_line(out, d->batch, &d->batch->lines[i], d->batch->first + i,
-		    r->why[next], o->name);
-		buf_add(ends, &(uint32_t){ out->len }, sizeof(uint32_t));
+		l.seq = d->batch->first + i;
+		l.text = line->text;
+		l.len = line->len;
+		add_letter(&l, out, ends);
 		next++;
 	}
-	for (; !b && next < r->n; next++) {
-		uint32_t n = r->record[next], from = n ? d->parcel.ends[n - 1] : 0;
+}
 
-		letter_from_text(out, d->parcel.source, d->parcel.stream, d->parcel.data + from,
-		    d->parcel.ends[n] - from - 1, r->why[next], o->name);
-		buf_add(ends, &(uint32_t){ out->len }, sizeof(uint32_t));
+/* From the disk queue: only what was to be delivered is left. */
+static void
+letters_of_parcel(struct delivery *d, struct buf *out, struct buf *ends)
+{
+	for (size_t i = 0; i < d->rejects.n; i++) {
+		uint32_t n = d->rejects.record[i];
+		size_t from = parcel_offset(&d->parcel, n);
+		struct letter l = blank(d, d->rejects.why[i]);
+
+		l.text = d->parcel.data + from;
+		l.len = d->parcel.ends[n] - from - 1;
+		add_letter(&l, out, ends);
 	}
 }
 
@@ -194,7 +218,10 @@ write_letters(struct delivery *d)
 	pipeline_tell(o->p, "%s: %zu lines were rejected (%s)%s", o->name, d->rejects.n,
 	    d->rejects.why[0], dead ? "; they are dead letters" : "");
 	if (dead && dead != o) {
-		render_letters(d, &text, &ends);
+		if (d->batch)
+			letters_of_batch(d, &text, &ends);
+		else
+			letters_of_parcel(d, &text, &ends);
 		err = output_write_letters(dead, &text, &ends, d->parcel.source);
 		o->letters = true;
 	}

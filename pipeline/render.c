@@ -1,5 +1,5 @@
 /*
- * render.c - lines as JSON, as text for people, and as they were
+ * render.c - lines as JSON, and as they were; the other formats have files of their own
  *
  * A JSON object keeps every byte it had; host, source and seq are put in front.
  * A member of its own with such a name stays, and ours is called _host, _source
@@ -8,6 +8,7 @@
  */
 #include "render.h"
 
+#include "letter.h"
 #include "parse.h"
 
 void
@@ -52,7 +53,7 @@ copy_plain(struct buf *out, const unsigned char *p, const unsigned char *end)
 }
 
 /* What is not UTF-8 cannot be in JSON: such bytes become U+FFFD. */
-static void
+void
 render_escaped(struct buf *out, const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text, *end = p + len;
@@ -80,11 +81,17 @@ render_string(struct buf *out, const char *p, size_t len)
 	buf_addc(out, '"');
 }
 
+/* They end in a NUL (origin_init). */
+static const char *
+origin_text(const struct buf *b)
+{
+	return b->data;
+}
+
 void
-origin_init(struct origin *o, const char *host, const char *source, const char *stream)
+origin_init(struct origin *o, const char *host, const char *source)
 {
 	*o = (struct origin){ 0 };
-(void)stream;
 	buf_adds(&o->host, host);
 	buf_adds(&o->source, source);
 	buf_adds(&o->prefix, "{\"host\":");
@@ -92,6 +99,8 @@ origin_init(struct origin *o, const char *host, const char *source, const char *
 	buf_adds(&o->prefix, ",\"source\":");
 	render_string(&o->prefix, source, o->source.len);
 	buf_adds(&o->prefix, ",\"seq\":");
+	buf_str(&o->host);
+	buf_str(&o->source);
 }
 
 void
@@ -138,13 +147,69 @@ skip_blanks(const char *text, size_t i, size_t len)
 	return i;
 }
 
+/* What every record has; a field of such a name gets another one. */
+static bool
+is_ours(const struct field *f)
+{
+	switch (f->klen) {
+	case 3:	return memcmp(f->key, "tag", 3) == 0;
+	case 4:	return memcmp(f->key, "time", 4) == 0;
+	case 5:	return memcmp(f->key, "level", 5) == 0;
+	case 7:	return memcmp(f->key, "message", 7) == 0;
+	}
+	return false;
+}
+
 static void
-json_from_json(struct buf *out, const struct origin *o, const struct line *l, uint64_t number)
+json_value(struct buf *out, const struct field *f)
+{
+	switch (f->kind) {
+	case FIELD_TEXT:
+		render_string(out, f->value, f->len);
+		return;
+	case FIELD_ESCAPED:
+		buf_addc(out, '"');
+		buf_add(out, f->value, f->len);
+		buf_addc(out, '"');
+		return;
+	default:
+		buf_add(out, f->len ? f->value : "null", f->len ? f->len : 4);
+	}
+}
+
+static void
+json_field(struct buf *out, const struct line *l, const struct field *f)
+{
+	buf_add(out, ",\"", 2);
+	if (l->kind == LINE_JSON && !f->added) {
+		buf_add(out, f->key, f->klen);
+	} else {
+		if (l->kind != LINE_JSON && is_ours(f))
+			buf_addc(out, '_');
+		render_escaped(out, f->key, f->klen);
+	}
+	buf_add(out, "\":", 2);
+	json_value(out, f);
+}
+
+static void
+added_fields(struct buf *out, const struct batch *b, const struct line *l)
+{
+	for (EACH_FIELD(f, b, l))
+		if (f->added && !field_is_hidden(b, l, f))
+			json_field(out, l, f);
+}
+
+static void
+json_from_json(struct buf *out, const struct origin *o, const struct batch *b,
+    const struct line *l, uint64_t number)
 {
 	const char *text = l->text;
 	size_t from = skip_blanks(text, 0, l->len);
 
 	add_origin(out, o, &l->host, text, l->has, number);
+	if (l->nfields)
+		added_fields(out, b, l);
 	if (l->has & IS_OBJECT) {
 		from = skip_blanks(text, from + 1, l->len);
 		if (text[from] != '}')
@@ -160,106 +225,89 @@ json_from_json(struct buf *out, const struct origin *o, const struct line *l, ui
 }
 
 static void
-json_from_text(struct buf *out, const struct origin *o, const struct line *l, uint64_t number)
+json_from_text(struct buf *out, const struct origin *o, const struct batch *b,
+    const struct line *l, uint64_t number)
 {
 	const char *text = l->text;
 	const char *level = weft_level_name(l->level);
 
-	add_origin(out, o, &l->host, text, 0, number);
+	add_origin(out, o, &l->host, text, l->has, number);
 	member(out, "\"level\":", level, strlen(level));
 	if (l->time.len)
 		member(out, "\"time\":", text + l->time.off, l->time.len);
 	if (l->tag.len)
 		member(out, "\"tag\":", text + l->tag.off, l->tag.len);
 	member(out, "\"message\":", text + l->message.off, l->message.len);
+	for (EACH_FIELD(f, b, l))
+		if (!field_is_hidden(b, l, f))
+			json_field(out, l, f);
 	buf_adds(out, "}\n");
 }
 
-/* Terminals obey control characters, and logs hold what strangers wrote. */
+/* Both of a line's, if its text does not say what the steps have made of it. */
 static void
-visible(struct buf *out, const char *text, size_t len)
+json_from_fields(struct buf *out, const struct origin *o, const struct batch *b,
+    const struct line *l, uint64_t number)
 {
-	const unsigned char *p = (const unsigned char *)text, *end = p + len, *from;
-	int n;
-
-	while (p < end) {
-		for (from = p; p < end && ((*p >= 0x20 && *p < 0x7f) || *p == '\t'); )
-			p++;
-		buf_add(out, from, p - from);
-		if (p == end)
-			return;
-		n = utf8_length(p, end);
-		if (n > 1 && !(*p == 0xc2 && p[1] < 0xa0)) {	/* C1 controls */
-			buf_add(out, p, n);
-			p += n;
-		} else {
-			buf_printf(out, "\\x%02x", *p++);
-		}
-	}
-}
-
-/* A slice of a JSON string: the commonest escapes are undone, \n is left. */
-static void
-unescaped(struct buf *out, const char *p, size_t len)
-{
-	const char *end = p + len, *slash;
-
-	while ((slash = memchr(p, '\\', end - p)) && end - slash >= 2) {
-		visible(out, p, slash - p);
-		if (slash[1] == '"' || slash[1] == '\\' || slash[1] == '/')
-			buf_addc(out, slash[1]);
-		else if (slash[1] == 't')
-			buf_addc(out, '\t');
-		else
-			buf_add(out, slash, 2);
-		p = slash + 2;
-	}
-	visible(out, p, end - p);
+	add_origin(out, o, &l->host, l->text, l->has, number);
+	for (EACH_FIELD(f, b, l))
+		if (!field_is_hidden(b, l, f))
+			json_field(out, l, f);
+	buf_adds(out, "}\n");
 }
 
 static void
-text_message(struct buf *out, const struct line *l)
+as_json(struct buf *out, const struct origin *o, const struct batch *b, const struct line *l,
+    uint64_t number)
 {
-	const char *text = l->text;
-
 	if (l->kind != LINE_JSON)
-		visible(out, text + l->message.off, l->message.len);
-	else if (l->message.len)
-		unescaped(out, text + l->message.off, l->message.len);
+		json_from_text(out, o, b, l, number);
+	else if (unlikely((l->has & (IS_CHANGED | IS_OBJECT)) == (IS_CHANGED | IS_OBJECT)))
+		json_from_fields(out, o, b, l, number);
 	else
-		visible(out, text, l->len);
+		json_from_json(out, o, b, l, number);
 }
 
 static void
-as_text(struct buf *out, const struct origin *o, const struct line *l, bool color)
+as_loki(struct buf *out, const struct batch *b, const struct line *l, struct when *w)
 {
-	static const char *const on[] = {
-		"\033[90m", "\033[36m", "\033[32m", "\033[33m", "\033[31m", "\033[1;31m"
-	};
-	static const char label[][6] = { "TRACE", "DEBUG", "INFO ", "WARN ", "ERROR", "FATAL" };
-	const char *text = l->text;
+	int64_t ns = line_time(w, b, l);
 
-	visible(out, text + l->time.off, l->time.len);
-	if (l->time.len)
-		buf_addc(out, ' ');
-	if (color)
-		buf_adds(out, on[l->level]);
-	buf_add(out, label[l->level], 5);
-	if (color)
-		buf_adds(out, "\033[0m");
-	buf_addc(out, ' ');
-	if (l->host.len)
-		visible(out, text + l->host.off, l->host.len);
-	else
-		visible(out, o->host.data, o->host.len);
-	buf_addc(out, ' ');
-	visible(out, o->source.data, o->source.len);
-	if (l->tag.len) {
-		buf_addc(out, ' ');
-		visible(out, text + l->tag.off, l->tag.len);
+	buf_add(out, "[\"", 2);
+	render_number(out, ns < 0 ? 0 : ns);
+	buf_add(out, "\",", 2);
+	render_string(out, l->text, l->len);
+	buf_add(out, "]\n", 2);
+}
+
+void
+render_record(struct buf *out, int format, const struct origin *o, const struct batch *b,
+    const struct line *l, uint64_t number, struct when *w)
+{
+	switch (format) {
+	case RENDER_JSON:
+		as_json(out, o, b, l, number);
+		return;
+	case RENDER_LOKI:
+		as_loki(out, b, l, w);
+		return;
+	case RENDER_RAW:
+		buf_add(out, l->text, l->len);
+		break;
+	case RENDER_TEXT:
+	case RENDER_COLOR:
+		render_text(out, o, b, l, format == RENDER_COLOR);
+		break;
+	case RENDER_LOGFMT:
+		render_logfmt(out, o, b, l, number);
+		break;
+	case RENDER_SYSLOG:
+		render_syslog(out, o, b, l, w);
+		break;
+	case RENDER_SYSLOG_BSD:
+		render_syslog_bsd(out, o, b, l, w);
+		break;
 	}
-	buf_add(out, ": ", 2);
-	text_message(out, l);
 	buf_addc(out, '\n');
 }
 
@@ -268,20 +316,12 @@ render_line(struct buf *out, int format, const struct batch *b, const struct lin
     uint64_t number, struct when *w)
 {
 	const struct origin *o = batch_origin(b);
-(void)w;
-	switch (format) {
-	case RENDER_JSON:
-		if (l->kind == LINE_JSON)
-			json_from_json(out, o, l, number);
-		else
-			json_from_text(out, o, l, number);
+
+	if (format != RENDER_LETTER) {
+		render_record(out, format, o, b, l, number, w);
 		return;
-	case RENDER_TEXT:
-	case RENDER_COLOR:
-		as_text(out, o, l, format == RENDER_COLOR);
-		return;
-	case RENDER_RAW: default:
-		buf_add(out, l->text, l->len);
-		buf_addc(out, '\n');
 	}
+	letter_render(out, &(struct letter){ .host = origin_text(&o->host),
+	    .source = origin_text(&o->source), .stream = batch_stream_name(b), .seq = number,
+	    .reason = l->error ? l->error : "", .text = l->text, .len = l->len });
 }

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "pipeline.h"
 
-/* What to deliver: records, each ending in a newline (one read as several lines has more inside). */
+/* What to deliver: records, each ending in a newline (one of several lines has more inside). */
 struct parcel {
 	const char	*data;
 	size_t		 len;

@@ -41,7 +41,7 @@ add_entry(struct feed *f, struct batch *b, struct line *l)
 static size_t
 feed_once(struct feed *f, struct batch_pool *pool, size_t from, size_t to, bool final)
 {
-	struct batch *b = batch_get(pool);
+	struct batch *b = batch_get(NULL, pool, pool->size);
 	size_t taken, end = 0;
 
 	buf_grow(&b->bytes, to - from + BATCH_PAD);
@@ -63,9 +63,11 @@ static void
 feed(struct feed *f, size_t piece)
 {
 	struct batch_pool pool;
+	struct budget budget;
 	size_t at = 0, to = 0;
 
-	batch_pool_init(&pool, 1, 1 << 16);
+	budget_init(&budget, 1 << 20);
+	batch_pool_init(&pool, &budget, 1 << 16, 0);
 	f->out.len = f->cut = 0;
 	while (at < f->len) {
 		to = to + piece < f->len ? to + piece : f->len;
@@ -119,11 +121,13 @@ TEST(SplitFindsLines)
 TEST(SplitLeavesWhatIsUnfinished)
 {
 	struct batch_pool pool;
+	struct budget budget;
 	uint64_t cut = 0;
 	struct batch *b;
 
-	batch_pool_init(&pool, 1, 1 << 16);
-	b = batch_get(&pool);
+	budget_init(&budget, 1 << 20);
+	batch_pool_init(&pool, &budget, 1 << 16, 0);
+	b = batch_get(NULL, &pool, pool.size);
 	CHECK_EQ(split_lines(b, NULL, NULL, true, 10, &cut), 0);
 	buf_adds(&b->bytes, "a\nb");
 	CHECK_EQ(split_lines(b, NULL, NULL, false, 10, &cut), 2);
@@ -140,13 +144,15 @@ TEST(SplitLeavesWhatIsUnfinished)
 TEST(SplitTakesSoManyLinesAtATime)
 {
 	struct batch_pool pool;
+	struct budget budget;
 	struct buf err = { 0 };
 	struct multiline *m = multiline_new("indent", WEFT_LINE_PLAIN, &err);
 	uint64_t cut = 0;
 	struct batch *b;
 
-	batch_pool_init(&pool, 1, 1 << 16);
-	b = batch_get(&pool);
+	budget_init(&budget, 1 << 20);
+	batch_pool_init(&pool, &budget, 1 << 16, 0);
+	b = batch_get(NULL, &pool, pool.size);
 	for (int i = 0; i < BATCH_LINES + 5; i++)
 		buf_adds(&b->bytes, "a\n");
 	CHECK_EQ(split_lines(b, NULL, NULL, false, 10, &cut), 2 * BATCH_LINES);
@@ -353,7 +359,9 @@ TEST(SplitDoesNotWaitForEver)
 	f.text = text.data;
 	f.len = text.len;
 	struct batch_pool pool;
-	batch_pool_init(&pool, 1, 1 << 16);
+	struct budget budget;
+	budget_init(&budget, 1 << 20);
+	batch_pool_init(&pool, &budget, 1 << 16, 0);
 	CHECK(feed_once(&f, &pool, 0, text.len, false) > 0);
 	batch_pool_finish(&pool);
 	multiline_free(f.m);
@@ -381,14 +389,16 @@ static void
 bench_split(weft_b *bench, const char *multiline, int format, int width)
 {
 	struct batch_pool pool;
+	struct budget budget;
 	struct buf err = { 0 };
 	struct multiline *m = multiline_new(multiline, format, &err);
 	struct scratch *sc = scratch_new();
 	uint64_t cut = 0;
 	struct batch *b;
 
-	batch_pool_init(&pool, 1, 1 << 17);
-	b = batch_get(&pool);
+	budget_init(&budget, 1 << 20);
+	batch_pool_init(&pool, &budget, 1 << 17, 0);
+	b = batch_get(NULL, &pool, pool.size);
 	while (b->bytes.len + width < 128 << 10) {
 		buf_adds(&b->bytes, "2024-01-02 ");
 		for (int i = 11; i < width - 1; i++)

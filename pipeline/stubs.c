@@ -2,21 +2,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "stage.h"
-#include "letter.h"
-size_t split_lines(struct batch *b, struct multiline *m, struct scratch *sc, bool final, size_t max_line, uint64_t *cut)
-{
-	size_t at = 0; (void)m;(void)sc;(void)max_line;(void)cut;
-	while (at < b->bytes.len && b->nlines < BATCH_LINES) {
-		char *n = memchr(b->bytes.data + at, '\n', b->bytes.len - at);
-		if (!n && !final) break;
-		struct line *l = batch_add(b);
-		size_t to = n ? (size_t)(n - b->bytes.data) : b->bytes.len;
-		l->text = b->bytes.data + at; l->len = to - at; l->end = at = n ? to + 1 : to;
-	}
-	return at;
-}
-struct multiline *multiline_new(const char *w, int f, struct buf *e){(void)w;(void)f;(void)e;return NULL;}
-void multiline_free(struct multiline*m){(void)m;}
 int source_file_check(const struct weft_source_options *o, struct buf *err){(void)o;(void)err;return 0;}
 void source_file_run(weft_ctx *ctx, struct intake *in, const struct weft_source_options *o)
 {
@@ -63,5 +48,3 @@ struct step *step_call(weft_pipeline_fn*f,void*a){(void)f;(void)a;return NULL;}
 void step_free(struct step*s){if(s){free(s->name);s->free(s);}}
 struct sink *sink_syslog(const struct weft_syslog_options *o, struct buf *err){(void)o;(void)err;return NULL;}
 struct sink *sink_http(const struct weft_http_options *o, struct buf *err){(void)o;(void)err;return NULL;}
-void letter_from_line(struct buf*o,const struct batch*b,const struct line*l,uint64_t n,const char*w,const char*out){(void)b;(void)l;(void)n;(void)w;(void)out;buf_adds(o,"letter\n");}
-void letter_from_text(struct buf*o,const char*s,const char*st,const char*t,size_t n,const char*w,const char*out){(void)s;(void)st;(void)t;(void)n;(void)w;(void)out;buf_adds(o,"letter\n");}
