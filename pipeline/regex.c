@@ -16,6 +16,8 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
+#include "when.h"
+
 #define MATCH_LIMIT	1000000		/* steps from one place in the text: some milliseconds */
 #define DEPTH_LIMIT	100000		/* the interpreter's nested backtracking */
 #define HEAP_LIMIT	(8 << 10)	/* KiB for it */
@@ -38,6 +40,8 @@ struct scratch {
 	uint32_t	 pairs;		/* that data has room for */
 	pcre2_match_context *context;
 	pcre2_jit_stack	*stack;
+	struct buf	 room;
+	struct when	 when;
 };
 
 /* What needs only memory cannot fail. */
@@ -73,7 +77,20 @@ scratch_free(struct scratch *s)
 	pcre2_match_data_free(s->data);
 	pcre2_match_context_free(s->context);
 	pcre2_jit_stack_free(s->stack);
+	buf_finish(&s->room);
 	free(s);
+}
+
+struct buf *
+scratch_room(struct scratch *s)
+{
+	return &s->room;
+}
+
+struct when *
+scratch_when(struct scratch *s)
+{
+	return &s->when;
 }
 
 static int

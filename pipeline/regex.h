@@ -16,9 +16,12 @@
 
 struct regex;
 struct scratch;
+struct when;
 
 struct scratch *scratch_new(void);
 void	scratch_free(struct scratch *s);
+struct buf *scratch_room(struct scratch *s);	/* bytes for whoever needs some for a moment */
+struct when *scratch_when(struct scratch *s);	/* its memory of times: when.h */
 
 /* NULL: err gets a sentence with the place in the pattern.  flags: "i" ignores case. */
 struct regex *regex_new(const char *pattern, const char *flags, struct buf *err);
