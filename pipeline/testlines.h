@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "parse.h"
+#include "stage.h"
 #include "weft/testing.h"
 
 struct test_lines {
+	weft_pipeline	 p;
+	struct source	 source;
+	struct stream	 stream;
 	struct budget	 budget;
 	struct batch_pool pool;
 	struct batch	*b;
@@ -22,6 +26,11 @@ test_lines_init(struct test_lines *t)
 	budget_init(&t->budget, 1 << 20);
 	batch_pool_init(&t->pool, &t->budget, 1 << 16, 0);
 	t->b = batch_get(NULL, &t->pool, 1 << 16);
+	t->p.host = "";
+	t->source = (struct source){ .p = &t->p, .name = "" };
+	t->stream = (struct stream){ .p = &t->p, .source = &t->source, .name = "" };
+	t->b->source = &t->source;
+	t->b->stream = &t->stream;
 	t->s = scratch_new();
 }
 
