@@ -109,7 +109,7 @@ stream_new(struct source *s, const char *name, const struct known_file *k)
 	st->p = s->p;
 	st->source = s;
 	st->name = xstrdup(name);
-	origin_init(&st->origin, s->p->host, s->name);
+	origin_init(&st->origin, s->p->host, s->name, name);
 	if (k) {
 		st->row = k->row;
 		st->end = k->at;

@@ -89,7 +89,7 @@ origin_text(const struct buf *b)
 }
 
 void
-origin_init(struct origin *o, const char *host, const char *source)
+origin_init(struct origin *o, const char *host, const char *source, const char *stream)
 {
 	*o = (struct origin){ 0 };
 	buf_adds(&o->host, host);
@@ -98,6 +98,11 @@ origin_init(struct origin *o, const char *host, const char *source)
 	render_string(&o->prefix, host, o->host.len);
 	buf_adds(&o->prefix, ",\"source\":");
 	render_string(&o->prefix, source, o->source.len);
+	if (strcmp(source, stream) != 0) {
+		buf_adds(&o->stream, ",\"origin\":");
+		render_string(&o->stream, stream, strlen(stream));
+	}
+	buf_add(&o->prefix, o->stream.data, o->stream.len);
 	buf_adds(&o->prefix, ",\"seq\":");
 	buf_str(&o->host);
 	buf_str(&o->source);
@@ -108,6 +113,7 @@ origin_finish(struct origin *o)
 {
 	buf_finish(&o->host);
 	buf_finish(&o->source);
+	buf_finish(&o->stream);
 	buf_finish(&o->prefix);
 }
 
@@ -134,6 +140,7 @@ add_origin(struct buf *out, const struct origin *o, const struct slice *host,
 			render_string(out, o->host.data, o->host.len);
 		member(out, has & HAS_SOURCE ? "\"_source\":" : "\"source\":",
 		    o->source.data, o->source.len);
+		buf_add(out, o->stream.data, o->stream.len);
 		buf_adds(out, has & HAS_SEQ ? ",\"_seq\":" : ",\"seq\":");
 	}
 	render_number(out, number);

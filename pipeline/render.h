@@ -16,9 +16,11 @@
 /* Where a line came from, once per source: what enrichment adds to each. */
 struct origin {
 	struct buf	host, source;	/* as they are                             */
-	struct buf	prefix;		/* {"host":"h","source":"s","seq":         */
+	struct buf	stream;		/* ,"origin":"path or address", or nothing */
+	struct buf	prefix;		/* {"host":"h","source":"s","origin":"p","seq": */
 };
-void	origin_init(struct origin *o, const char *host, const char *source);
+/* stream: the name of this one of the source's streams; not said if it is the source's */
+void	origin_init(struct origin *o, const char *host, const char *source, const char *stream);
 void	origin_finish(struct origin *o);
 
 /* The engine's to say: of the batch's source, and its stream's name (a path, an address). */

@@ -18,7 +18,7 @@ rendered_with(struct buf *out, int format, const char *text, size_t len, bool wa
 	struct line *l;
 
 	test_lines_init(&t);
-	origin_init(&o, "h", "s\"1");
+	origin_init(&o, "h", "s\"1", "s\"1");
 	out->len = 0;
 	l = test_parse(&t, text, len, WEFT_LINE_AUTO, wants);
 	t.b->received = RECEIVED;

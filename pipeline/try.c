@@ -105,7 +105,7 @@ weft_pipeline_try(weft_pipeline *p, const char *source, const char *text, size_t
 	}
 	budget_init(&budget, p->opt.memory);
 	batch_pool_init(&pool, &budget, p->opt.batch, 0);
-	origin_init(&st.origin, p->host, s->name);
+	origin_init(&st.origin, p->host, s->name, s->name);
 	s->format.wants.fields = true;
 	t.batch = batch_get(NULL, &pool, len);
 	fill(&t, s, &st, text, len);
