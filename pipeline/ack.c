@@ -353,7 +353,7 @@ saved(struct output *o, const struct saving *v)
 	for (size_t i = 0; i < o->ndirty; i++) {
 		struct standing *at = stream_standing(o->dirty[i], o);
 
-		at->dirty = i >= v->n || memcmp(&at->mark, &v->marks[i], sizeof(at->mark)) != 0;
+		at->dirty = i >= v->n || at->mark.at.offset != v->marks[i].at.offset;
 		if (at->dirty)
 			o->dirty[left++] = o->dirty[i];
 	}
