@@ -41,9 +41,14 @@ weft_level_name(int level)
 	return level >= 0 && level <= WEFT_LEVEL_FATAL ? names[level] : "?";
 }
 
+/* For each letter, a bit per length of the words that begin with it: most words have none. */
+static uint16_t lengths[32];
+
 static const struct word *
 find(const char *word, size_t len)
 {
+	if (!(lengths[word[0] & 31] >> len & 1))
+		return NULL;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (words[i].text[0] == (word[0] | 0x20) &&
 		    strncasecmp(words[i].text, word, len) == 0 && !words[i].text[len])
@@ -117,6 +122,8 @@ fill_classes(void)
 		class[(unsigned char)*s] = JOINS;
 	for (int c = 0x80; c <= 0xff; c++)
 		class[c] = JOINS;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		lengths[words[i].text[0] & 31] |= 1 << strlen(words[i].text);
 }
 
 /* A full stop ends a sentence as well: "an error." is one, "error.log" is not. */
@@ -137,20 +144,6 @@ in_capitals(const unsigned char *p, size_t len)
 	return true;
 }
 
-/* Words begin with one of these letters: most others need no look. */
-static bool
-may_name_level(const unsigned char *p, size_t len)
-{
-	if (len < 3 || len > 13)
-		return false;
-	switch (*p | 0x20) {
-	case 'a': case 'c': case 'd': case 'e': case 'f': case 'i': case 'l': case 'n':
-	case 'p': case 's': case 't': case 'v': case 'w':
-		return true;
-	}
-	return false;
-}
-
 int
 level_guess(const char *text, size_t len)
 {
@@ -163,7 +156,7 @@ level_guess(const char *text, size_t len)
 			p++;
 		for (word = p; p < end && class[*p] == LETTER; )
 			p++;
-		if (word_ends(p, end) && may_name_level(word, p - word)) {
+		if (p - word >= 3 && p - word <= 13 && word_ends(p, end)) {
 			w = find((const char *)word, p - word);
 			if (w && (!w->common || in_capitals(word, p - word)))
 				return w->level;

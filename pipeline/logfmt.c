@@ -154,11 +154,12 @@ take(struct batch *b, struct line *l, const char *start, const struct pair *p, b
 }
 
 const char *
-logfmt_parse(struct batch *b, struct line *l)
+logfmt_parse(struct batch *b, struct line *l, bool sure)
 {
 	const char *start = l->text, *at = start, *end = start + l->len, *error;
 	struct pair p;
-	bool leveled = false, any = false;
+	size_t pairs = 0, bare = 0;
+	bool leveled = false;
 
 	l->kind = LINE_LOGFMT;
 	l->level = WEFT_LEVEL_INFO;
@@ -168,13 +169,16 @@ logfmt_parse(struct batch *b, struct line *l)
 			return error;
 		if (p.klen == 0)
 			break;
-		any |= !p.bare;
+		*(p.bare ? &bare : &pairs) += 1;
 		error = take(b, l, start, &p, &leveled);
 		if (error)
 			return error;
 	}
-	if (!any)
+	if (pairs == 0)
 		return "not logfmt: no key=value in it";
+	/* prose has a key=value now and then */
+	if (!sure && (pairs < 2 || pairs <= bare))
+		return "not logfmt: more words than key=value";
 	if (!leveled && l->message.len) {
 		int level = level_guess(l->text + l->message.off, l->message.len);
 		l->level = level == LEVEL_NONE ? WEFT_LEVEL_INFO : level;
@@ -182,40 +186,15 @@ logfmt_parse(struct batch *b, struct line *l)
 	return NULL;
 }
 
-/* A name as programs write them, and an equals sign. */
-static bool
-begins_with_pair(const char *p, const char *end)
+/* Begins with a name as programs write them, and an equals sign. */
+bool
+logfmt_likely(const char *p, size_t len)
 {
-	const char *from = p;
+	const char *from = p, *end = p + len;
 
 	while (p < end && (((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') ||
 	    (p > from && ((*p >= '0' && *p <= '9') || *p == '-' || *p == '/')) ||
 	    *p == '_' || *p == '.' || *p == '@'))
 		p++;
 	return p > from && p < end && *p == '=';
-}
-
-/* Begins with a pair, has a second one, and more pairs than bare words. */
-bool
-logfmt_likely(const char *text, size_t len)
-{
-	const char *at = text, *end = text + len;
-	int pairs = 0, bare = 0;
-	struct pair p;
-
-	if (!begins_with_pair(at, end))
-		return false;
-	for (;;) {
-		if (take_pair(&at, end, &p))
-			return false;
-		if (p.klen == 0)
-			return pairs >= 2 && pairs > bare;
-		if (p.bare)
-			bare++;
-		else
-			pairs++;
-		/* another look at all of a long line would not change much */
-		if (pairs + bare >= 8)
-			return pairs > bare;
-	}
 }

@@ -146,7 +146,7 @@ by_looks(const struct format *f, struct batch *b, struct line *l)
 		return NULL;
 	if (access_likely(l->text, l->len) && tried(b, l, access_parse(b, l)))
 		return NULL;
-	if (logfmt_likely(l->text, l->len) && tried(b, l, logfmt_parse(b, l)))
+	if (logfmt_likely(l->text, l->len) && tried(b, l, logfmt_parse(b, l, false)))
 		return NULL;
 	text_parse(f, b, l);
 	return NULL;
@@ -169,7 +169,7 @@ parse(const struct format *f, struct scratch *s, struct batch *b, struct line *l
 		plain(l);
 		return NULL;
 	case WEFT_LINE_LOGFMT:
-		return logfmt_parse(b, l);
+		return logfmt_parse(b, l, true);
 	case WEFT_LINE_SYSLOG:
 		return as_syslog(f, b, l);
 	case WEFT_LINE_ACCESS:

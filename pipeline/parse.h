@@ -62,8 +62,9 @@ void	text_parse(const struct format *f, struct batch *b, struct line *l);
 /* jsonline.c: b NULL: without fields */
 const char *jsonline_parse(const char *text, size_t len, struct batch *b, struct line *l);
 /* logfmt.c */
-const char *logfmt_parse(struct batch *b, struct line *l);
-bool	logfmt_likely(const char *text, size_t len);	/* worth trying, where nobody said so */
+/* sure: that it is logfmt; else there must be two pairs, and more pairs than bare words */
+const char *logfmt_parse(struct batch *b, struct line *l, bool sure);
+bool	logfmt_likely(const char *text, size_t len);	/* worth trying */
 /* access.c */
 const char *access_parse(struct batch *b, struct line *l);
 bool	access_likely(const char *text, size_t len);

@@ -104,8 +104,8 @@ fuzz_replace(struct buf *b, size_t at, size_t gone, const char *p, size_t n)
 static inline void
 fuzz_change(struct fuzz *f)
 {
-	static const char *const tokens[] = { "\"", "\\", "{", "}", "[", "]", ":", ",", "=", " ", "\t",
-	    "\r\n", "\\u", "\\ud800", "\\n", "0", "-", "1e999", "true", "null", "<34>", "F", "P",
+	static const char *const tokens[] = { "\"", "\\", "{", "}", "[", "]", ":", ",", "=", " ",
+	    "\t", "\r\n", "\\u", "\\ud800", "\\n", "0", "-", "1e999", "true", "null", "<34>", "F", "P",
 	    "\377", "\300\200", "\355\240\200", "\342\202\254", "\1", "\177", "- ", "level=", "\n",
 	    "\"msg\":", "[99/", "\n ", "\n\n", "T", "Z", "99999999999999999999", "123456789" };
 	struct buf *b = &f->input, other;
