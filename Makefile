@@ -18,10 +18,8 @@ CLASH	= $(if $(findstring gcc,$(CC)),-fstack-clash-protection)
 ALL	= -std=gnu11 -D_GNU_SOURCE -I. -pthread $(CLASH) $(WARN) $(CFLAGS) $(SAN)
 HIREDIS	:= $(shell pkg-config --libs hiredis 2>/dev/null)
 # what weft-pipeline links; libcurl and OpenSSL it loads when a configuration asks for them
-PIPE_PC	= libpcre2-8 sqlite3 yaml-0.1 libzstd zlib libmaxminddb
+PIPE_PC	= libpcre2-8 sqlite3 yaml-0.1 libzstd zlib libmaxminddb jansson
 PIPE_LIBS := $(shell pkg-config --libs $(PIPE_PC) 2>/dev/null)
-# and its tests: a JSON parser of others, to compare with
-PIPE_TEST = -ljansson
 ARCH	= $(shell $(CC) -dumpmachine 2>/dev/null | sed 's/-.*//')
 need	= check
 
@@ -123,8 +121,7 @@ $(LIBS):
 
 # the harness's main is found in one library and called from another
 LINK	= $(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(if $(filter $(REDIS),$^),$(HIREDIS)) \
-	  $(if $(filter %libweft-pipeline.a,$^),$(PIPE_LIBS) -ldl) $(if $(filter %/pipeline.test,$@),$(PIPE_TEST)) \
-	  $(LDLIBS)
+	  $(if $(filter %libweft-pipeline.a,$^),$(PIPE_LIBS) -ldl) $(LDLIBS)
 .SECONDEXPANSION:
 $B/%.test: $$(call obj,$$(call tests,$$*)) $$(filter $B/libweft-$$*.a,$(filter-out $(RT),$(LIBS))) $$(if $$(filter patterns,$$*),$(REDIS)) \
     $$(if $$(filter pipeline,$$*),$B/libweft-patterns.a) $(RT)

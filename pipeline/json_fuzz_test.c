@@ -169,9 +169,8 @@ TEST(FuzzedJsonIsWhatJanssonSays)
 				f.input.data[i] = ' ';
 		if (is_too_deep(&f.input))
 			continue;
-		struct batch_pool *pool = tl.b->pool;
 		batch_unref(tl.b);
-		tl.b = batch_get(pool);
+		tl.b = test_batch(&tl);
 		verdict = judge(&f, &tl);
 		if (verdict)
 			fuzz_report(&f, verdict);

@@ -88,10 +88,8 @@ check_line(struct test_lines *t, struct line *l, const char *before)
 static void
 reset(struct test_lines *t)
 {
-	struct batch_pool *pool = t->b->pool;
-
 	batch_unref(t->b);
-	t->b = batch_get(pool);
+	t->b = test_batch(t);
 }
 
 static bool
@@ -168,7 +166,7 @@ split_all(struct fuzz *f, struct batch_pool *pool, struct multiline *m, struct s
 
 	out->len = 0;
 	while (at < f->input.len) {
-		struct batch *b = batch_get(pool);
+		struct batch *b = batch_get(NULL, pool, pool->size);
 
 		to += pieces ? rand_below(&f->rand, 300) : f->input.len;
 		if (to > f->input.len)
@@ -197,13 +195,15 @@ TEST(FuzzedBytesAreSplitTheSameHoweverTheyCome)
 	struct multiline *m[N];
 	struct scratch *sc = scratch_new();
 	struct batch_pool pool;
+	struct budget budget;
 	struct buf err = { 0 }, whole = { 0 }, pieces = { 0 };
 	struct fuzz f;
 	bool good = true;
 
 	for (int i = 0; i < N; i++)
 		m[i] = multiline_new(ways[i].what, ways[i].format, &err);
-	batch_pool_init(&pool, 1, 1 << 16);
+	budget_init(&budget, 1 << 20);
+	batch_pool_init(&pool, &budget, 1 << 16, 0);
 	fuzz_init(&f, everything);
 	while (good && fuzz_next(&f, true)) {
 		for (int i = 0; good && i < N; i++) {

@@ -63,7 +63,7 @@ domain_end(const char *p, size_t len, size_t at)
 }
 
 bool
-redact_email(const char *p, size_t len, size_t from, struct span *out)
+redact_email(const char *p, size_t len, size_t from, struct stretch *out)
 {
 	const char *at;
 
@@ -80,7 +80,7 @@ redact_email(const char *p, size_t len, size_t from, struct span *out)
 		end = domain_end(p, len, i);
 		if (end == 0)
 			continue;
-		*out = (struct span){ local, end };
+		*out = (struct stretch){ local, end };
 		return true;
 	}
 	return false;
@@ -140,7 +140,7 @@ is_card(const char *p, size_t len, size_t from, size_t to)
  * it, so each beginning and end is tried; issuers' numbers begin with 2 to 6.
  */
 static bool
-card_within(const char *p, size_t len, size_t from, size_t to, struct span *out)
+card_within(const char *p, size_t len, size_t from, size_t to, struct stretch *out)
 {
 	for (; to - from >= 13; from++) {
 		size_t end;
@@ -151,7 +151,7 @@ card_within(const char *p, size_t len, size_t from, size_t to, struct span *out)
 			if (!is(p[end - 1], DIGIT) || (end < len && is(p[end], DIGIT)))
 				continue;
 			if (is_card(p, len, from, end)) {
-				*out = (struct span){ from, end };
+				*out = (struct stretch){ from, end };
 				return true;
 			}
 		}
@@ -160,7 +160,7 @@ card_within(const char *p, size_t len, size_t from, size_t to, struct span *out)
 }
 
 bool
-redact_card(const char *p, size_t len, size_t from, struct span *out)
+redact_card(const char *p, size_t len, size_t from, struct stretch *out)
 {
 	/* a card takes 13 bytes at least, so one of each 13th is in it */
 	for (size_t i = from + 12, start, end; i < len; i += 13) {
@@ -203,7 +203,7 @@ is_version(const char *p, size_t len, size_t from, size_t to)
 }
 
 bool
-redact_ipv4(const char *p, size_t len, size_t from, struct span *out)
+redact_ipv4(const char *p, size_t len, size_t from, struct stretch *out)
 {
 	const char *dot;
 
@@ -218,7 +218,7 @@ redact_ipv4(const char *p, size_t len, size_t from, struct span *out)
 		end = ipv4_end(p, len, start);
 		if (end == 0 || !is_bounded(p, len, start, end) || is_version(p, len, start, end))
 			continue;
-		*out = (struct span){ start, end };
+		*out = (struct stretch){ start, end };
 		return true;
 	}
 	return false;
@@ -242,7 +242,7 @@ is_ipv6(const char *p, size_t len, size_t from, size_t to)
 }
 
 bool
-redact_ipv6(const char *p, size_t len, size_t from, struct span *out)
+redact_ipv6(const char *p, size_t len, size_t from, struct stretch *out)
 {
 	const char *colon;
 
@@ -260,7 +260,7 @@ redact_ipv6(const char *p, size_t len, size_t from, struct span *out)
 			end--;
 		if (!is_ipv6(p, len, start, end))
 			continue;
-		*out = (struct span){ start, end };
+		*out = (struct stretch){ start, end };
 		return true;
 	}
 	return false;
@@ -278,7 +278,7 @@ token_end(const char *p, size_t len, size_t at)
 
 /* "Bearer", in any case, blanks, and the token. */
 static bool
-after_bearer(const char *p, size_t len, size_t from, char first, struct span *out)
+after_bearer(const char *p, size_t len, size_t from, char first, struct stretch *out)
 {
 	const char *b;
 
@@ -290,7 +290,7 @@ after_bearer(const char *p, size_t len, size_t from, char first, struct span *ou
 			continue;
 		while (at < len && p[at] == ' ')
 			at++;
-		*out = (struct span){ at, token_end(p, len, at) };
+		*out = (struct stretch){ at, token_end(p, len, at) };
 		if (out->to - out->from >= SHORTEST_TOKEN)
 			return true;
 	}
@@ -299,7 +299,7 @@ after_bearer(const char *p, size_t len, size_t from, char first, struct span *ou
 
 /* A JSON web token stands for itself wherever it is: eyJ, and two dots. */
 static bool
-web_token(const char *p, size_t len, size_t from, struct span *out)
+web_token(const char *p, size_t len, size_t from, struct stretch *out)
 {
 	const char *j;
 
@@ -316,16 +316,16 @@ web_token(const char *p, size_t len, size_t from, struct span *out)
 			dots += p[k] == '.';
 		if (dots < 2 || (start > 0 && is(p[start - 1], DIGIT | LETTER)))
 			continue;
-		*out = (struct span){ start, end };
+		*out = (struct stretch){ start, end };
 		return true;
 	}
 	return false;
 }
 
 bool
-redact_bearer(const char *p, size_t len, size_t from, struct span *out)
+redact_bearer(const char *p, size_t len, size_t from, struct stretch *out)
 {
-	struct span best = { len, len }, s;
+	struct stretch best = { len, len }, s;
 
 	if (after_bearer(p, len, from, 'B', &s) && s.from < best.from)
 		best = s;

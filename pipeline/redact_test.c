@@ -46,7 +46,7 @@ static const struct { redact_find_fn *find; const char *text; } cases[] = {
 static void
 marked(struct buf *out, const char *p, size_t len, redact_find_fn *find)
 {
-	struct span at = { 0, 0 };
+	struct stretch at = { 0, 0 };
 	size_t from = 0;
 
 	out->len = 0;
@@ -96,7 +96,7 @@ TEST(FindersStayInside)
 			text[j] = alphabet[(seed >> 33) % (sizeof(alphabet) - 1)];
 		}
 		for (int f = 0; f < 5; f++) {
-			struct span at = { 0, 0 };
+			struct stretch at = { 0, 0 };
 			size_t from = 0;
 
 			while (finders[f](text, len, at.to, &at)) {

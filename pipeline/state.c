@@ -37,7 +37,8 @@ static const char schema[] =
 " bytes INTEGER DEFAULT 0, lost INTEGER DEFAULT 0,"
 " PRIMARY KEY (source, output)) WITHOUT ROWID;"
 "CREATE TABLE output (name TEXT PRIMARY KEY, state BLOB) WITHOUT ROWID;"
-"CREATE TABLE spill (id INTEGER PRIMARY KEY, output TEXT, records INTEGER,"
+/* an id is never used again: what was sent is known by the last one */
+"CREATE TABLE spill (id INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT, records INTEGER,"
 " received INTEGER, source TEXT, stream TEXT, host TEXT, data BLOB, ends BLOB);"
 "CREATE INDEX spill_output ON spill (output, id);"
 "INSERT INTO meta VALUES (1);";

@@ -178,6 +178,11 @@ TEST(DiskQueuesAreFirstInFirstOut)
 	CHECK_EQ(parcels, 1);
 	CHECK_EQ(records, 9);
 	CHECK_EQ(bytes, 8);
+	/* ids are not used again */
+	state_spill_drop(s, "odd", after);
+	CHECK_EQ(state_spill_put(s, "odd", &p), 0);
+	CHECK(state_spill_next(s, "odd", after, &got));
+	spilled_finish(&got);
 	state_spill_size(s, "even", &parcels, &records, &bytes);
 	CHECK_EQ(parcels, 5);
 	CHECK_EQ(state_commit(s), 0);

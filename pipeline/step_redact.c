@@ -39,7 +39,7 @@ struct work {
 	struct redact	*r;
 	struct scratch	*sc;
 	struct batch	*b;
-	struct hit { struct span at; const struct pattern *pattern; } *hits;
+	struct hit { struct stretch at; const struct pattern *pattern; } *hits;
 	size_t		 nhits, hits_room;
 	struct edit	*edits;
 	size_t		 nedits, edits_room;
@@ -67,14 +67,14 @@ free_work(void *p)
 
 static bool
 find(struct work *w, const struct pattern *pat, const char *p, size_t len, size_t from,
-    struct span *out)
+    struct stretch *out)
 {
 	const size_t *at;
 
 	if (pat->find)
 		return pat->find(p, len, from, out);
 	while (regex_match(pat->regex, w->sc, p, len, from, &at, NULL)) {
-		*out = (struct span){ at[0], at[1] };
+		*out = (struct stretch){ at[0], at[1] };
 		if (at[1] > at[0])
 			return true;
 		from = at[1] + 1;		/* nothing, at a place: go on behind it */
@@ -83,7 +83,7 @@ find(struct work *w, const struct pattern *pat, const char *p, size_t len, size_
 }
 
 static void
-add_hit(struct work *w, struct span at, const struct pattern *pat)
+add_hit(struct work *w, struct stretch at, const struct pattern *pat)
 {
 	if (w->nhits == w->hits_room) {
 		w->hits_room = w->hits_room ? 2 * w->hits_room : 16;
@@ -95,7 +95,7 @@ add_hit(struct work *w, struct span at, const struct pattern *pat)
 static int
 by_place(const void *a, const void *b)
 {
-	const struct span *x = &((const struct hit *)a)->at, *y = &((const struct hit *)b)->at;
+	const struct stretch *x = &((const struct hit *)a)->at, *y = &((const struct hit *)b)->at;
 
 	if (x->from != y->from)
 		return x->from < y->from ? -1 : 1;
@@ -129,7 +129,7 @@ search(struct work *w, const char *p, size_t len)
 	w->nhits = 0;
 	for (int i = 0; i < w->r->n; i++) {
 		const struct pattern *pat = &w->r->patterns[i];
-		struct span at = { 0, 0 };
+		struct stretch at = { 0, 0 };
 
 		while (find(w, pat, p, len, at.to, &at))
 			add_hit(w, at, pat);
@@ -366,7 +366,7 @@ redact_behind(struct work *w, const struct line *l)
 static bool
 may_have_some(struct work *w, const struct line *l)
 {
-	struct span at;
+	struct stretch at;
 
 	if (w->r->regexes || memchr(l->text, '\\', l->len))
 		return true;

@@ -19,18 +19,26 @@ struct test_lines {
 	struct buf	 out;
 };
 
+static inline struct batch *
+test_batch(struct test_lines *t)
+{
+	struct batch *b = batch_get(NULL, &t->pool, t->pool.size);
+
+	b->source = &t->source;
+	b->stream = &t->stream;
+	return b;
+}
+
 static inline void
 test_lines_init(struct test_lines *t)
 {
 	memset(t, 0, sizeof(*t));
 	budget_init(&t->budget, 1 << 20);
 	batch_pool_init(&t->pool, &t->budget, 1 << 16, 0);
-	t->b = batch_get(NULL, &t->pool, 1 << 16);
 	t->p.host = "";
 	t->source = (struct source){ .p = &t->p, .name = "" };
 	t->stream = (struct stream){ .p = &t->p, .source = &t->source, .name = "" };
-	t->b->source = &t->source;
-	t->b->stream = &t->stream;
+	t->b = test_batch(t);
 	t->s = scratch_new();
 }
 
