@@ -160,7 +160,8 @@ $B/%.o: %.S
 HEADERS	= weft.h weft_impl.h short.h sync.h sync_impl.h time.h net.h debug.h profile.h testing.h
 install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/patterns include/pipeline \
-	    include/workerpool lib/pkgconfig bin share/weft share/man/man1 share/man/man3 share/man/man7)
+	    include/workerpool lib/pkgconfig bin share/weft \
+	    $(addprefix share/man/man,1 3 5 7))
 	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
 	install -m 644 $(filter-out %_test.h,$(call no_redis,$(wildcard patterns/*.h))) $(DESTDIR)$(PREFIX)/include/patterns
 	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
@@ -169,7 +170,7 @@ install: all
 	tools/hide-symbols $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(notdir $(LIBS)))
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 weft/weft-gdb.py $(DESTDIR)$(PREFIX)/share/weft
-	for s in 1 3 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
+	for s in 1 3 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
 	$(call install_pc,weft weft-heap weft-testing weft-patterns weft-pipeline weft-workerpool \
 	    $(if $(REDIS),weft-redis))
 # make install-race: the libraries for programs under ThreadSanitizer, built by clang

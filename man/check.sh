@@ -1,7 +1,8 @@
 #!/bin/sh
 # Checks the manual: check.sh COMPILER path/to/build
 # Every page passes mandoc's lint; every block after a line `.\" example: NAME` is
-# extracted, compiled and, if it is a whole program, run.
+# extracted, compiled and, if it is a whole program, run.  A block after a line
+# `.\" config: NAME` is a configuration that weft-pipeline accepts, tests and all.
 dir=$(dirname "$0")
 cc=$1
 build=$2
@@ -9,7 +10,7 @@ build=$2
 root=$(cd "$dir/.." && pwd) || exit 2
 out=$build/man
 mkdir -p "$out" || exit 2
-rm -f "$out"/*.c
+rm -f "$out"/*.c "$out"/*.yaml
 warn="-Wall -Wextra -Werror -Wno-unused-parameter"
 status=0
 
@@ -29,6 +30,7 @@ extract()
 {
 	awk -v out="$out" '
 	/^\.\\" example: / { name = out "/" $3 ".c"; next }
+	/^\.\\" config: / { name = out "/" $3 ".yaml"; next }
 	/^\.Bd/ && name { on = 1; next }
 	/^\.Ed/ { if (on) close(name); on = 0; name = ""; next }
 	on {
@@ -59,5 +61,11 @@ for src in "$out"/*.c; do
 		$cc -std=gnu11 -I"$root" $warn -c -o "$out/$name.o" "$src" >"$out/log" 2>&1
 	fi
 	verdict "$name" $?
+done
+for conf in "$out"/*.yaml; do
+	[ -x "$build/weft-pipeline" ] || break
+	{ "$build/weft-pipeline" check -n -q -c "$conf" && "$build/weft-pipeline" test -c "$conf"; } \
+	    >"$out/log" 2>&1
+	verdict "$(basename "$conf" .yaml)" $?
 done
 exit $status
