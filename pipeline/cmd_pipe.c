@@ -237,7 +237,7 @@ run(weft_pipeline *p, struct pipe *o)
 	weft_waitgroup_wait(&helper);
 	weft_ctx_free(life);
 	weft_ctx_free(o->ctx);
-	if (err)
+	if (err && err != -EPIPE)	/* "pipe | head" is no news */
 		command_say("%s", *weft_pipeline_error(p) ? weft_pipeline_error(p) : strerror(-err));
 	return err != 0;
 }
