@@ -68,6 +68,7 @@ struct gen {
 	struct rand	 rand;		/* this line's */
 	uint64_t	 seq;
 	int		 level;
+	size_t		 fill;		/* bytes that bring it to its length */
 };
 
 static const char *const services[] = {
@@ -99,6 +100,20 @@ number(struct gen *g, const char *before, uint32_t below)
 	render_number(&g->out, rand_below(&g->rand, below));
 }
 
+/* Words to the length that is asked for; they take nothing from the line's own choices. */
+static void
+filler(struct gen *g)
+{
+	static const char words[] =
+	    ", the replica was asked first and said that nothing had changed since it was"
+	    " last asked, so the cached answer went out with its age in a header";
+
+	for (size_t left = g->fill, n; left > 0; left -= n) {
+		n = sizeof(words) - 1 < left ? sizeof(words) - 1 : left;
+		buf_add(&g->out, words, n);
+	}
+}
+
 static void
 text(struct gen *g)
 {
@@ -119,7 +134,10 @@ text(struct gen *g)
 	number(g, ".", 256);
 	number(g, " in ", 500);
 	buf_adds(&g->out, " ms");
-	buf_adds(&g->out, PICK(g, more));
+	if (g->opt->pad)
+		filler(g);
+	else
+		buf_adds(&g->out, PICK(g, more));
 }
 
 static void
@@ -147,6 +165,16 @@ marked_text(struct gen *g)
 	buf_adds(&g->out, ">>");
 }
 
+static void
+add_clock(struct gen *g, uint64_t s)
+{
+	digits(&g->out, s / 3600 % 24, 2);
+	buf_addc(&g->out, ':');
+	digits(&g->out, s / 60 % 60, 2);
+	buf_addc(&g->out, ':');
+	digits(&g->out, s % 60, 2);
+}
+
 /* A line every 37 ms, from the first of January on; after a month, again. */
 static void
 add_time(struct gen *g, char separator)
@@ -156,11 +184,7 @@ add_time(struct gen *g, char separator)
 	buf_adds(&g->out, "2024-01-");
 	digits(&g->out, s / 86400 % 31 + 1, 2);
 	buf_addc(&g->out, separator);
-	digits(&g->out, s / 3600 % 24, 2);
-	buf_addc(&g->out, ':');
-	digits(&g->out, s / 60 % 60, 2);
-	buf_addc(&g->out, ':');
-	digits(&g->out, s % 60, 2);
+	add_clock(g, s);
 	buf_addc(&g->out, '.');
 	digits(&g->out, ms % 1000, 3);
 }
@@ -189,11 +213,7 @@ syslog(struct gen *g)
 	buf_adds(&g->out, day < 10 ? "Jan  " : "Jan ");
 	render_number(&g->out, day);
 	buf_addc(&g->out, ' ');
-	digits(&g->out, s / 3600 % 24, 2);
-	buf_addc(&g->out, ':');
-	digits(&g->out, s / 60 % 60, 2);
-	buf_addc(&g->out, ':');
-	digits(&g->out, s % 60, 2);
+	add_clock(g, s);
 	number(g, " web", 20);
 	buf_addc(&g->out, ' ');
 	buf_adds(&g->out, PICK(g, services));
@@ -216,10 +236,120 @@ plain(struct gen *g)
 	marked_text(g);
 }
 
+/* The combined format; what a status has for a level, this line has too. */
 static void
-add_line(struct gen *g)
+access_log(struct gen *g)
 {
-	static void (*const formats[])(struct gen *) = { json, syslog, plain };
+	static const char *const status[] = { "200", "200", "204", "404", "500", "503" };
+	static const char *const agents[] = { "Mozilla/5.0 (X11; Linux x86_64)", "curl/8.5.0" };
+	uint64_t s = g->seq * 37 / 1000;
+
+	number(g, "10.", 256);
+	number(g, ".", 256);
+	number(g, ".", 256);
+	number(g, " - user", 100000);
+	buf_adds(&g->out, " [");
+	digits(&g->out, s / 86400 % 31 + 1, 2);
+	buf_adds(&g->out, "/Jan/2024:");
+	add_clock(g, s);
+	buf_adds(&g->out, " +0000] \"GET /");
+	buf_adds(&g->out, PICK(g, services));
+	number(g, "/", 1000000);
+	buf_adds(&g->out, " HTTP/1.1\" ");
+	buf_adds(&g->out, status[g->level]);
+	number(g, " ", 65536);
+	buf_adds(&g->out, " \"https://shop.example/\" \"");
+	buf_adds(&g->out, PICK(g, agents));
+	buf_addc(&g->out, ' ');
+	marked_text(g);
+	buf_addc(&g->out, '"');
+}
+
+static void
+logfmt(struct gen *g)
+{
+	buf_adds(&g->out, "time=");
+	add_time(g, 'T');
+	buf_adds(&g->out, "Z level=");
+	buf_adds(&g->out, weft_level_name(g->level));
+	buf_adds(&g->out, " service=");
+	buf_adds(&g->out, PICK(g, services));
+	number(g, " request=", 1u << 30);
+	buf_adds(&g->out, " msg=\"");
+	marked_text(g);
+	number(g, "\" bytes=", 65536);
+	buf_adds(&g->out, " ok=true");
+}
+
+static void
+cri_head(struct gen *g, const char *tag)
+{
+	add_time(g, 'T');
+	buf_adds(&g->out, g->level >= WEFT_LEVEL_ERROR ? "000000Z stderr " : "000000Z stdout ");
+	buf_adds(&g->out, tag);
+}
+
+/* One in eight comes in two parts, of which the last has the mark. */
+static void
+cri(struct gen *g)
+{
+	bool parts = rand_below(&g->rand, 8) == 0;
+
+	cri_head(g, parts ? "P " : "F ");
+	buf_adds(&g->out, upper[g->level]);
+	buf_adds(&g->out, " [");
+	buf_adds(&g->out, PICK(g, services));
+	buf_adds(&g->out, "] ");
+	if (parts) {
+		buf_adds(&g->out, "what follows did not fit: \n");
+		cri_head(g, "F ");
+	}
+	marked_text(g);
+}
+
+/* Errors come with the calls that led to them, which have no mark of their own. */
+static void
+stack(struct gen *g)
+{
+	plain(g);
+	if (g->level < WEFT_LEVEL_ERROR)
+		return;
+	buf_adds(&g->out, "\njava.lang.IllegalStateException: no answer");
+	for (int i = 2 + rand_below(&g->rand, 6); i > 0; i--) {
+		buf_adds(&g->out, "\n\tat com.example.");
+		buf_adds(&g->out, PICK(g, services));
+		number(g, ".Handler.run(Handler.java:", 1000);
+		buf_addc(&g->out, ')');
+	}
+	number(g, "\nCaused by: java.io.IOException: connection ", 1000);
+	number(g, " was reset\n\t... ", 30);
+	buf_adds(&g->out, " more");
+}
+
+static void
+syslog5424(struct gen *g)
+{
+	static const char *const severity[] = { "<15>1 ", "<15>1 ", "<14>1 ", "<12>1 ", "<11>1 ",
+	    "<10>1 " };
+
+	buf_adds(&g->out, severity[g->level]);
+	add_time(g, 'T');
+	number(g, "Z web", 20);
+	buf_addc(&g->out, ' ');
+	buf_adds(&g->out, PICK(g, services));
+	number(g, " ", 32768);
+	number(g, " - [request@32473 id=\"", 1u << 30);
+	buf_adds(&g->out, "\"] ");
+	marked_text(g);
+}
+
+static void
+write_line(struct gen *g)
+{
+	static void (*const formats[])(struct gen *) = { [WEFT_GEN_JSON] = json,
+	    [WEFT_GEN_SYSLOG] = syslog, [WEFT_GEN_PLAIN] = plain, [WEFT_GEN_ACCESS] = access_log,
+	    [WEFT_GEN_LOGFMT] = logfmt, [WEFT_GEN_CRI] = cri, [WEFT_GEN_STACK] = stack,
+	    [WEFT_GEN_SYSLOG5424] = syslog5424 };
 	const struct weft_gen_options *o = g->opt;
 	int format = o->format;
 
@@ -229,6 +359,22 @@ add_line(struct gen *g)
 		format = rand_below(&g->rand, 3);
 	formats[format](g);
 	buf_addc(&g->out, '\n');
+}
+
+/* Written once to see how much is missing, and again with it. */
+static void
+add_line(struct gen *g)
+{
+	size_t from = g->out.len, len;
+
+	g->fill = 0;
+	write_line(g);
+	len = g->out.len - from;
+	if (len < g->opt->pad) {
+		g->out.len = from;
+		g->fill = g->opt->pad - len;
+		write_line(g);
+	}
 }
 
 int

@@ -8,7 +8,8 @@
  * SEQ counts from 1 to LINES; the checksum is the CRC-32C of everything between
  * << and itself, in eight hex digits.  None of these characters is changed by any
  * output format.  The level of a line follows from its numbers alone, so that the
- * verifier knows which of the missing lines a filter was to take out.
+ * verifier knows which of the missing lines a filter was to take out.  Stack traces and
+ * the first parts of split lines are lines of their own and have no mark.
  */
 #ifndef WEFT_PIPELINE_GEN_H
 #define WEFT_PIPELINE_GEN_H

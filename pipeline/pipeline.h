@@ -283,12 +283,20 @@ int	weft_pipeline_try(weft_pipeline *p, const char *source, const char *text, si
  * lines in all, and a checksum, so that weft_verify can name the lines that a
  * pipeline lost, doubled or tore, also when it filtered by level on the way.
  */
-enum weft_gen_format { WEFT_GEN_JSON, WEFT_GEN_SYSLOG, WEFT_GEN_PLAIN, WEFT_GEN_MIX };
+enum weft_gen_format {
+	WEFT_GEN_JSON, WEFT_GEN_SYSLOG, WEFT_GEN_PLAIN, WEFT_GEN_MIX,	/* mix: those three */
+	WEFT_GEN_ACCESS,	/* combined log format                          */
+	WEFT_GEN_LOGFMT,
+	WEFT_GEN_CRI,		/* some lines in two parts                      */
+	WEFT_GEN_STACK,		/* plain; errors with a stack trace             */
+	WEFT_GEN_SYSLOG5424
+};
 struct weft_gen_options {
 	uint64_t lines;
 	uint64_t seed;
 	uint32_t source;	/* number of this source among those of one seed */
 	int	 format;	/* enum weft_gen_format                         */
+	size_t	 pad;		/* shorter lines have so many bytes, newline included */
 };
 int	weft_gen(const struct weft_gen_options *opt, int fd);
 
