@@ -92,6 +92,11 @@ explore: setup
 bench: setup
 	@$(JOBS) $B/bench.test
 	@bench/run $B/bench.test
+# make bench-pipeline: against rsyslog, syslog-ng and Go; SIZE=MB, ROUNDS=N, CASE=REGEXP
+bench-pipeline: setup
+	@tools/setup bench-pipeline
+	@$(JOBS) $B/weft-pipeline $B/pipeline_load
+	@bench/pipeline/run $B
 bench-patterns: setup
 	@$(JOBS) $B/patterns_bench.test
 	@bench/run $B/patterns_bench.test patterns
@@ -134,6 +139,8 @@ $B/kernels.test: $(call obj,$(wildcard testing/kernels/*.c)) $(RT)
 	$(LINK)
 $B/patterns_bench.test: $(call obj,$(call no_redis,$(wildcard bench/patterns/*.c))) $(REDIS) \
     $B/libweft-patterns.a $B/libweft-workerpool.a $(RT)
+	$(LINK)
+$B/pipeline_load: $(call obj,$(wildcard bench/pipeline/*.c)) $B/libweft.a
 	$(LINK)
 $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
@@ -185,6 +192,6 @@ install_pc = for pc in $1; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$pc.pc || exit 1; done
 
 .DELETE_ON_ERROR:
-.PHONY: all tests run check explore race asan aarch64 bench bench-patterns setup format clean help install install-race
+.PHONY: all tests run check explore race asan aarch64 bench bench-patterns bench-pipeline setup format clean help install install-race
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

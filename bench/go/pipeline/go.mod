@@ -1,0 +1,3 @@
+module weftbench/pipeline
+
+go 1.26
