@@ -156,6 +156,33 @@ TEST(FuzzedLinesAreParsedOrDead)
 	regex_free(r);
 }
 
+/* The corpus as it is: what a parser takes for a time is one. */
+TEST(TimesThatAreFoundAreTimes)
+{
+	struct buf all = { 0 };
+	struct when w = { 0 };
+	struct test_lines tl;
+	int found = 0;
+	int64_t ns;
+
+	for (int i = 0; everything[i]; i++)
+		fuzz_load(&all, everything[i]);
+	test_lines_init(&tl);
+	for (char *p = all.data, *nl; (nl = memchr(p, '\n', all.data + all.len - p)); p = nl + 1) {
+		struct line *l = test_parse(&tl, p, nl - p, WEFT_LINE_AUTO, true);
+
+		weft_logf("%.*s", (int)(nl - p), p);
+		CHECK(l->error == NULL);
+		found += l->time.len > 0;
+		if (l->time.len)
+			CHECK(when_parse(&w, l->text + l->time.off, l->time.len,
+			    INT64_C(1700000000000000000), &ns));
+	}
+	CHECK(found > 35);
+	test_lines_finish(&tl);
+	buf_finish(&all);
+}
+
 /* Entries, each with its length before it. */
 static void
 split_all(struct fuzz *f, struct batch_pool *pool, struct multiline *m, struct scratch *sc,

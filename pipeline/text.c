@@ -6,41 +6,116 @@
  */
 #include "cursor.h"
 
-/* 2024-01-01 12:00:00, with T or a second blank, a fraction, a zone; NULL: none. */
+/* .678 or ,678 */
+static const char *
+skip_fraction(const char *p, const char *end)
+{
+	if (end - p > 1 && (*p == '.' || *p == ',') && p[1] >= '0' && p[1] <= '9')
+		return skip_digits(p + 1, end);
+	return p;
+}
+
+/* Z, +01:00, +0100, UTC; the last two may have a blank in front. */
+static const char *
+skip_zone(const char *p, const char *end)
+{
+	const char *q = end - p > 4 && *p == ' ' ? p + 1 : p;
+
+	if (p < end && *p == 'Z')
+		return p + 1;
+	if (looks_like(p, end, "+99:99") || looks_like(p, end, "-99:99"))
+		return p + 6;
+	if (looks_like(q, end, "+9999") || looks_like(q, end, "-9999"))
+		q += 5;
+	else if (looks_like(q, end, "UTC") || looks_like(q, end, "GMT"))
+		q += 3;
+	else
+		return p;
+	/* a word that only begins like a zone is none */
+	return q == end || *q == ' ' || *q == ']' || *q == ':' ? q : p;
+}
+
+/* 2024-01-01 12:00:00 or 2024/01/01, with T or a second blank, a fraction, a zone; NULL: none. */
 const char *
 iso_time(const char *p, const char *end)
 {
-	if (!looks_like(p, end, "9999-99-99") || end - p < 11 || (p[10] != 'T' && p[10] != ' '))
+	if (!looks_like(p, end, "9999-99-99") && !looks_like(p, end, "9999/99/99"))
+		return NULL;
+	if (end - p < 11 || (p[10] != 'T' && p[10] != ' '))
 		return NULL;
 	p += 11;
 	if (p < end && *p == ' ')	/* apt writes two */
 		p++;
 	if (!looks_like(p, end, "99:99:99"))
 		return NULL;
-	p += 8;
-	if (end - p > 1 && (*p == '.' || *p == ',') && p[1] >= '0' && p[1] <= '9')
-		p = skip_digits(p + 1, end);
-	if (p < end && *p == 'Z')
-		return p + 1;
-	if (looks_like(p, end, "+99:99") || looks_like(p, end, "-99:99"))
-		return p + 6;
-	if (looks_like(p, end, "+9999") || looks_like(p, end, "-9999"))
-		return p + 5;
-	return p;
+	return skip_zone(skip_fraction(p + 8, end), end);
 }
 
-/* Jan  1 12:00:00 */
-const char *
-bsd_time(const char *p, const char *end)
+static bool
+is_month(const char *p)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-	if (end - p < 15 || p[3] != ' ' || !looks_like(p + 4, end, "_9 99:99:99"))
-		return NULL;
 	for (int i = 0; i < 36; i += 3)
 		if (memcmp(p, months + i, 3) == 0)
-			return p + 15;
-	return NULL;
+			return true;
+	return false;
+}
+
+/* Jan  1 12:00:00, Jan  1 12:00:00.678, Jan  1 2024 12:00:00 */
+const char *
+bsd_time(const char *p, const char *end)
+{
+	if (end - p < 15 || p[3] != ' ' || !is_month(p))
+		return NULL;
+	if (looks_like(p + 4, end, "_9 99:99:99"))
+		return skip_fraction(p + 15, end);
+	return looks_like(p + 4, end, "_9 9999 99:99:99") ? skip_fraction(p + 20, end) : NULL;
+}
+
+/* Up to the bracket: Tue Jan 02 03:04:05.678 2024 (Apache), 02-Jan-2024 03:04:05 UTC (PHP) */
+static bool
+is_bracketed(const char *p, const char *end)
+{
+	const char *t = iso_time(p, end);
+
+	if (t == end)
+		return true;
+	if (end - p > 20 && looks_like(p, end, "99-") && is_month(p + 3))
+		return looks_like(p + 6, end, "-9999 99:99:99");
+	return end - p >= 24 && p[3] == ' ' && bsd_time(p + 4, end) &&
+	    looks_like(end - 5, end, " 9999");
+}
+
+/* [time] message */
+static bool
+parse_bracketed(struct cursor *c, struct line *l)
+{
+	const char *end = memchr(c->p, ']', c->end - c->p < 48 ? c->end - c->p : 48);
+
+	if (!end || !is_bracketed(c->p + 1, end))
+		return false;
+	l->time = slice(c, c->p + 1, end);
+	c->p = end + 1;
+	skip_spaces(c);
+	text_finish(c, l, LEVEL_NONE);
+	return true;
+}
+
+/* E0102 03:04:05.678901 1234 server.go:42] message: klog and glog */
+static bool
+parse_klog(struct cursor *c, struct line *l)
+{
+	static const char letters[] = "IWEF";
+	const char *level = strchr(letters, *c->p);
+
+	if (!level || !looks_like(c->p + 1, c->end, "9999 99:99:99."))
+		return false;
+	l->time = slice(c, c->p + 1, skip_fraction(c->p + 14, c->end));
+	c->p = c->start + l->time.off + l->time.len;
+	skip_spaces(c);
+	text_finish(c, l, WEFT_LEVEL_INFO + (level - letters));
+	return true;
 }
 
 void
@@ -156,7 +231,11 @@ text_parse(const struct format *f, struct batch *b, struct line *l)
 	}
 	if (first == '<' && syslog_priority(f, b, &c, l))
 		return;
+	if (first == '[' && parse_bracketed(&c, l))
+		return;
 	if (first >= 'A' && first <= 'Z') {
+		if (parse_klog(&c, l))
+			return;
 		if ((t = bsd_time(c.p, c.end))) {
 			syslog_rest(f, b, &c, l, t, LEVEL_NONE);
 			return;

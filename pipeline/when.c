@@ -64,20 +64,15 @@ civil_of(int64_t days)
 	return c;
 }
 
-static bool
-is_leap(int year)
-{
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
 /* A month from 1 on. */
 static bool
 is_date(struct civil c)
 {
 	static const char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = c.year % 4 == 0 && (c.year % 100 != 0 || c.year % 400 == 0);
 
 	return c.year >= 1678 && c.year <= 2261 && c.month >= 1 && c.month <= 12 &&
-	    c.day >= 1 && c.day <= days[c.month - 1] + (c.month == 2 && is_leap(c.year));
+	    c.day >= 1 && c.day <= days[c.month - 1] + (leap && c.month == 2);
 }
 
 static inline bool
@@ -223,6 +218,18 @@ guess_year(struct civil d, int64_t s, int64_t now, int64_t *says)
 	return best != INT64_MAX;
 }
 
+/* 0102 03:04:05: a month and a day of some year, as klog has it */
+static bool
+month_and_day(struct cursor *c, struct when *w, int64_t now)
+{
+	struct civil d;
+	int64_t s;
+
+	w->guessed = true;
+	return number(c, 2, &d.month) && number(c, 2, &d.day) && take(c, " ") &&
+	    clock_time(c, &s) && guess_year(d, s, now, &w->says);
+}
+
 static int64_t fraction(struct cursor *c);
 
 /*
@@ -263,6 +270,8 @@ static bool
 date_and_time(struct when *w, struct cursor *c, int64_t now, int64_t *ns)
 {
 	w->guessed = false;
+	if (c->end - c->p > 4 && c->p[4] == ' ' && is_digit(c->p[3]) && is_digit(c->p[2]))
+		return month_and_day(c, w, now);
 	if (c->end - c->p > 4 && is_digit(c->p[0]) && is_digit(c->p[2]))
 		return iso(c, &w->says);
 	skip_weekday(c);
