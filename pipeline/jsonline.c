@@ -226,6 +226,9 @@ note(struct scan *s, enum name key, const unsigned char *from)
 	if (*from == '"') {
 		v.off++;
 		v.len -= 2;
+		/* Docker has the line's own newline in it */
+		if (v.len > 2 && s->p[-2] == 'n' && s->p[-3] == '\\' && s->p[-4] != '\\')
+			v.len -= 2;
 	}
 	*to = v;
 }

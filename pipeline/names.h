@@ -16,6 +16,8 @@ name_of(const char *k, size_t len)
 {
 	switch (len ? k[0] : 0) {
 	case 'l':
+		if (NAME_IS("log"))	/* Docker's, with its newline; an object is none of it */
+			return NAME_MESSAGE;
 		return NAME_IS("level") || NAME_IS("lvl") || NAME_IS("log.level") ||
 		    NAME_IS("loglevel") || NAME_IS("levelname") ? NAME_LEVEL : NAME_OTHER;
 	case 's':

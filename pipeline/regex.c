@@ -9,12 +9,18 @@
  * take 32 KiB of the goroutine's.  The interpreter, where there is no JIT, keeps it on
  * the heap.  Compiling recurses with the nesting of the pattern, which is limited for the
  * same reason.
+ *
+ * PCRE2's limit is for one place where a match might begin.  In a long text there are
+ * many, and \w+@ looks at all of a megabyte of letters from each: so long texts are
+ * searched a stretch of places at a time, as many as a millisecond or so allows, until there
+ * is a match, or no patience left.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "regex.h"
 
 #include <pcre2.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "when.h"
 
@@ -23,6 +29,8 @@
 #define HEAP_LIMIT	(8 << 10)	/* KiB for it */
 #define NEST_LIMIT	60		/* parentheses in a pattern */
 #define JIT_STACK	(512 << 10)	/* bytes at most; 16 KiB to begin with */
+#define LONG_TEXT	(16 << 10)	/* bytes; below it the worst takes a tenth of a second */
+#define PATIENCE	500000000	/* ns for one search in a longer one */
 #define PAIRS		32		/* groups that there is room for from the start */
 
 struct group { const char *name; int number; };
@@ -162,7 +170,8 @@ compile(const char *pattern, uint32_t options, struct buf *err)
 struct regex *
 regex_new(const char *pattern, const char *flags, struct buf *err)
 {
-	uint32_t options = PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY, groups = 0;
+	uint32_t options = PCRE2_NEVER_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_USE_OFFSET_LIMIT;
+	uint32_t groups = 0;
 	size_t size = 0;
 	struct regex *r;
 	pcre2_code *code;
@@ -215,6 +224,54 @@ make_room(struct scratch *s, uint32_t pairs)
 	s->data = must(pcre2_match_data_create(pairs, NULL));
 }
 
+static int
+match(const struct regex *r, struct scratch *s, PCRE2_SPTR p, size_t len, size_t from)
+{
+	if (r->jit)
+		return pcre2_jit_match(r->code, p, len, from, 0, s->data, s->context);
+	return pcre2_match(r->code, p, len, from, 0, s->data, s->context);
+}
+
+static int64_t
+clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* The stretch doubles while it takes little time, so that most searches are a few calls. */
+static int
+match_long(const struct regex *r, struct scratch *s, PCRE2_SPTR p, size_t len, size_t from)
+{
+	int64_t start = clock_ns(), before = start, now;
+	size_t stretch = 64;
+	int n;
+
+	for (;;) {
+		bool last = len - from <= stretch;
+
+		pcre2_set_offset_limit(s->context, last ? PCRE2_UNSET : from + stretch - 1);
+		n = match(r, s, p, len, from);
+		if (last || n != PCRE2_ERROR_NOMATCH)
+			break;
+		now = clock_ns();
+		if (now - start > PATIENCE) {
+			n = PCRE2_ERROR_MATCHLIMIT;
+			break;
+		}
+		from += stretch;
+		if (now - before < 1000000)
+			stretch *= 2;
+		else if (now - before > 4000000 && stretch > 1)
+			stretch /= 2;
+		before = now;
+	}
+	pcre2_set_offset_limit(s->context, PCRE2_UNSET);
+	return n;
+}
+
 bool
 regex_match(const struct regex *r, struct scratch *s, const char *text, size_t len,
     size_t from, const size_t **at, bool *limited)
@@ -228,8 +285,7 @@ regex_match(const struct regex *r, struct scratch *s, const char *text, size_t l
 		return false;
 	if (r->pairs > s->pairs)
 		make_room(s, r->pairs);
-	n = r->jit ? pcre2_jit_match(r->code, p, len, from, 0, s->data, s->context) :
-	    pcre2_match(r->code, p, len, from, 0, s->data, s->context);
+	n = len - from <= LONG_TEXT ? match(r, s, p, len, from) : match_long(r, s, p, len, from);
 	if (n < 0) {
 		if (limited)
 			*limited = n != PCRE2_ERROR_NOMATCH;

@@ -159,6 +159,50 @@ TEST(RegexDeepBacktrackingIsLimited)
 	free(text);
 }
 
+/* Where it begins in a text of n letters a, the last one a b; -1: nowhere, -2: limited. */
+static intptr_t
+found_in_long(const char *pattern, size_t n)
+{
+	struct regex *r = compiled(pattern, "");
+	struct scratch *s = scratch_new();
+	char *text = malloc(n);
+	const size_t *at;
+	bool limited;
+	intptr_t found;
+
+	memset(text, 'a', n);
+	text[n - 1] = 'b';
+	found = regex_match(r, s, text, n, 0, &at, &limited) ? (intptr_t)at[0] : limited ? -2 : -1;
+	free(text);
+	scratch_free(s);
+	regex_free(r);
+	return found;
+}
+
+TEST(RegexSearchesLongTexts)
+{
+	enum { N = 1 << 20 };
+
+	CHECK_EQ(found_in_long("b", N), N - 1);
+	CHECK_EQ(found_in_long("(*NO_JIT)b", N), N - 1);
+	CHECK_EQ(found_in_long("ab$", N), N - 2);
+	CHECK_EQ(found_in_long("^a+b$", N), 0);
+	CHECK_EQ(found_in_long("^b", N), -1);
+	CHECK_EQ(found_in_long("c", N), -1);
+	CHECK_EQ(found_in_long("$", N), N);
+	CHECK_EQ(found_in_long("(?<=a)b", N), N - 1);
+	for (int d = -2; d <= 2; d++)
+		CHECK_EQ(found_in_long("b", (16 << 10) + d), (16 << 10) + d - 1);
+}
+
+/* From each of the letters to the end: half a minute, but for the patience. */
+TEST(RegexDoesNotSearchForEver)
+{
+	if (weft_short())
+		weft_skip("takes half a second");
+	CHECK_EQ(found_in_long("(?:a|b)\\w*b\\d", 8 << 20), -2);
+}
+
 static void
 check_refused(const char *pattern, const char *flags, const char *want)
 {
