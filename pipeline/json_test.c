@@ -108,6 +108,8 @@ TEST(JsonStringsAreUnescaped)
 	CHECK_STR(plain(&out, "\\ud83d"), "\357\277\275");
 	CHECK_STR(plain(&out, "\\ude00x"), "\357\277\275x");
 	CHECK_STR(plain(&out, "\\ud83d\\u0041"), "\357\277\275A");
+	CHECK_STR(plain(&out, "\\ud83d\\ue000"), "\357\277\275\356\200\200");
+	CHECK_STR(plain(&out, "\\ud83d\\udbff"), "\357\277\275\357\277\275");
 	CHECK_STR(plain(&out, "\\ud83d\\n"), "\357\277\275\n");
 	CHECK_STR(plain(&out, "\\x \\u12 \\"), "\\x \\u12 \\");
 	out.len = 0;

@@ -117,6 +117,7 @@ static const struct expect lines[] = {
 	{ "{\"log\":\"hello\\n\",\"stream\":\"stdout\",\"time\":\"t\"}", LINE_JSON,
 	    WEFT_LEVEL_INFO, "t", "", "", "hello" },
 	{ "{\"msg\":\"a\\\\n\"}", LINE_JSON, WEFT_LEVEL_INFO, "", "", "", "a\\\\n" },
+	{ "{\"level\":[\"error\"],\"msg\":[\"x\"]}", LINE_JSON, WEFT_LEVEL_INFO, "", "", "", "" },
 	{ "{\"log\":{\"level\":\"x\"},\"msg\":\"y\"}", LINE_JSON, WEFT_LEVEL_INFO, "", "", "",
 	    "y" },
 	{ "{\"severity\":7}", LINE_JSON, WEFT_LEVEL_DEBUG, "", "", "", "" },

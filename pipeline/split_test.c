@@ -331,6 +331,30 @@ TEST(SplitKeepsCriStreamsApart)
 	    "ab|x|");
 }
 
+/* Who goes on after one of them must see the others again. */
+TEST(SplitLinesThatOverlapEndWhereTheFirstBegins)
+{
+	static const char text[] = T "stdout F a\n" T "stdout P b\n" T "stderr F x\n" T
+	    "stderr F y\n" T "stdout F c\n" T "stdout F d\n";
+	static const size_t each = sizeof(T "stdout F a\n") - 1;
+	static const size_t ends[] = { 1, 1, 1, 5, 6 };
+	struct batch_pool pool;
+	struct buf err = { 0 };
+	struct multiline *m = multiline_new(NULL, WEFT_LINE_CRI, &err);
+	uint64_t cut = 0;
+
+	batch_pool_init(&pool, 1, 1 << 16);
+	struct batch *b = batch_get(&pool);
+	buf_adds(&b->bytes, text);
+	CHECK_EQ(split_lines(b, m, NULL, false, 1000, &cut), 6 * each);
+	CHECK_EQ(b->nlines, 5);
+	for (size_t i = 0; i < b->nlines && i < 5; i++)
+		CHECK_EQ(b->lines[i].end, ends[i] * each);
+	batch_unref(b);
+	batch_pool_finish(&pool);
+	multiline_free(m);
+}
+
 TEST(SplitFindsStackTracesInCri)
 {
 	check_cri(T "stderr F java.lang.Error: x\n" T "stderr P \tat\n" T "stderr F  y\n" T

@@ -404,8 +404,6 @@ is_seen(const struct when *w, const char *text, size_t len, int64_t now)
 {
 	if (!w->nseen || len < w->nseen || memcmp(text, w->seen, w->nseen) != 0)
 		return false;
-	if (len > w->nseen && is_digit(text[w->nseen]))
-		return false;
 	return !w->guessed || (now - w->now < 3600 * SECOND && w->now - now < 3600 * SECOND);
 }
 
