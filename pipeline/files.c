@@ -170,6 +170,9 @@ open_one(struct file_sink *fs, struct outfile *f)
 	if (err)
 		return err;
 	fs->nopen++;
+	if (!f->regular && fs->rotator.compressor.kind)
+		return sink_fail(&fs->sink, -EINVAL, "%s is no regular file: it can be neither "
+		    "compressed nor rotated", f->path);
 	return begin_empty(fs, f);
 }
 

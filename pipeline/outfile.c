@@ -118,7 +118,7 @@ make_dirs(const char *path)
 	return err;
 }
 
-/* A pipe nobody reads is refused (-ENXIO) instead of waited for. */
+/* A pipe that nobody reads is refused (-ENXIO) instead of waited for. */
 static int
 open_bracketed(const char *path, int flags, unsigned mode)
 {
@@ -189,20 +189,35 @@ adopt(struct outfile *f, const struct statx *x)
 	    outfile_now();
 }
 
+/* A pipe must not be read by us: then it would never be without a reader. */
+static int
+open_pipe(struct outfile *f)
+{
+	outfile_close(f);
+	f->fd = open_bracketed(f->path, O_WRONLY, 0);
+	return f->fd < 0 ? f->fd : 0;
+}
+
+static int
+open_and_look(struct outfile *f, unsigned mode, struct statx *x)
+{
+	int err;
+
+	f->fd = open_or_make(f->path, mode);
+	err = f->fd < 0 ? f->fd : file_statx(f->fd, f->path, x);
+	if (!err && S_ISFIFO(x->stx_mode))
+		err = open_pipe(f);
+	return err;
+}
+
 int
 outfile_open(struct outfile *f, unsigned mode, struct buf *why)
 {
 	struct statx x;
-	int err;
+	int err = open_and_look(f, mode, &x);
 
-	f->fd = open_or_make(f->path, mode);
-	if (f->fd < 0) {
-		err = f->fd;
-		f->fd = -1;
+	if (err)
 		buf_printf(why, "cannot open %s: %s", f->path, strerror(-err));
-		return err;
-	}
-	err = file_statx(f->fd, f->path, &x);
 	if (!err && S_ISREG(x.stx_mode))
 		err = lock_file(f->fd, f->path, why);
 	if (err) {
