@@ -108,7 +108,9 @@ make_dirs(const char *path)
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		if (mkdir(dir, 0755) == 0)
+			err = outfile_sync_dir(dir);	/* a file in it is no use without */
+		else if (errno != EEXIST)
 			err = -errno;
 		*p = c;
 		if (c == '\0')

@@ -3,8 +3,7 @@
  *
  * A JSON object keeps every byte it had; host, source and seq are put in front.
  * A member of its own with such a name stays, and ours is called _host, _source
- * or _seq.  Whatever the format, a line in is a line out: newlines inside are
- * escaped, so outputs can count lines by their newlines.
+ * or _seq.  In JSON a line in is a line out: newlines inside are escaped.
  */
 #include "render.h"
 
@@ -22,54 +21,90 @@ render_number(struct buf *out, uint64_t n)
 	buf_add(out, p, text + sizeof(text) - p);
 }
 
-static void
-escape_byte(struct buf *out, unsigned char c)
+#define PIECE		1024		/* bytes of text that room is made for at a time */
+#define PIECE_ROOM	(6 * PIECE + 32)
+
+static char *
+escape_byte(char *to, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef", plain[] = "btn_fr";
-	char e[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
+	*to++ = '\\';
 	if (c == '"' || c == '\\') {
-		e[1] = c;
-		buf_add(out, e, 2);
+		*to++ = c;
 	} else if (c >= '\b' && c <= '\r' && c != '\v') {
-		e[1] = plain[c - '\b'];
-		buf_add(out, e, 2);
+		*to++ = plain[c - '\b'];
 	} else {
-		buf_add(out, e, 6);
+		memcpy(to, "u00", 3);
+		to[3] = hex[c >> 4];
+		to[4] = hex[c & 15];
+		to += 5;
 	}
-}
-
-static const unsigned char *
-copy_plain(struct buf *out, const unsigned char *p, const unsigned char *end)
-{
-	const unsigned char *from = p;
-
-	while (end - p >= 8 && plain_bytes(p) == 8)
-		p += 8;
-	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
-		p++;
-	buf_add(out, from, p - from);
-	return p;
+	return to;
 }
 
 /* What is not UTF-8 cannot be in JSON: such bytes become U+FFFD. */
+static char *
+escape_one(char *to, const unsigned char **p, const unsigned char *end)
+{
+	int n;
+
+	if (**p < 0x80)
+		return escape_byte(to, *(*p)++);
+	n = utf8_length(*p, end);
+	if (n == 0) {
+		++*p;
+		return mempcpy(to, "\\ufffd", 6);
+	}
+	for (int i = 0; i < n; i++)
+		*to++ = *(*p)++;
+	return to;
+}
+
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Eight bytes are copied, and as many of them count as are plain. */
+static char *
+escape_piece(char *to, const unsigned char **at, const unsigned char *stop,
+    const unsigned char *end)
+{
+	const unsigned char *p = *at;
+
+	while (p < stop) {
+		if (end - p >= 8) {
+			size_t n = plain_bytes(p);
+
+			memcpy(to, p, 8);
+			p += n;
+			to += n;
+			if (n == 8)
+				continue;
+		} else if (is_plain(*p)) {
+			*to++ = *p++;
+			continue;
+		}
+		to = escape_one(to, &p, end);
+	}
+	*at = p;
+	return to;
+}
+
+/* Piece by piece: a text could become six times as long, but hardly any does. */
 void
 render_escaped(struct buf *out, const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text, *end = p + len;
-	int n;
 
-	while ((p = copy_plain(out, p, end)) < end) {
-		n = utf8_length(p, end);
-		if (*p < 0x80)
-			escape_byte(out, *p++);
-		else if (n == 0) {
-			buf_adds(out, "\\ufffd");
-			p++;
-		} else {
-			buf_add(out, p, n);
-			p += n;
-		}
+	while (p < end) {
+		const unsigned char *stop = end - p > PIECE ? p + PIECE : end;
+
+		if (out->room - out->len < PIECE_ROOM)
+			buf_grow(out, 6 * (stop - p) + 32);
+		out->len = escape_piece(out->data + out->len, &p, stop, end) - out->data;
 	}
 }
 

@@ -51,26 +51,39 @@ add_octal(struct buf *out, unsigned char c)
 	buf_add(out, e, 4);
 }
 
+/* Printable ASCII that needs nothing; quoted: within structured data. */
+static inline bool
+is_plain(unsigned char c, bool quoted)
+{
+	return c >= ' ' && c < 0x7f && !(quoted && (c == '"' || c == '\\' || c == ']'));
+}
+
+static const unsigned char *
+copy_plain(struct buf *out, const unsigned char *p, const unsigned char *end, bool quoted)
+{
+	const unsigned char *from = p;
+
+	while (p < end && is_plain(*p, quoted))
+		p++;
+	buf_add(out, from, p - from);
+	return p;
+}
+
 /* What is not UTF-8 is U+FFFD; within structured data some get a backslash. */
 static void
-add_text(struct buf *out, const char *text, size_t len, const char *with_slash)
+add_text(struct buf *out, const char *text, size_t len, bool quoted)
 {
-	const unsigned char *p = (const unsigned char *)text, *end = p + len, *from;
+	const unsigned char *p = (const unsigned char *)text, *end = p + len;
 	int n;
 
-	while (p < end) {
-		for (from = p; p < end && *p >= ' ' && *p < 0x7f && !strchr(with_slash, *p); )
-			p++;
-		buf_add(out, from, p - from);
-		if (p == end)
-			return;
+	while ((p = copy_plain(out, p, end, quoted)) < end) {
 		n = utf8_length(p, end);
 		if (n == 0) {
 			buf_adds(out, "\357\277\275");
 			n = 1;
 		} else if (n > 1) {
 			buf_add(out, p, n);
-		} else if (*p >= ' ' && *p < 0x7f) {
+		} else if (is_plain(*p, false)) {
 			buf_addc(out, '\\');
 			buf_addc(out, *p);
 		} else {
@@ -148,7 +161,7 @@ add_param(struct buf *out, struct buf *room, const struct line *l, const struct 
 		buf_addc(out, p[n] > ' ' && p[n] < 0x7f && !strchr("=]\"", p[n]) ? p[n] : '_');
 	buf_adds(out, n ? "=\"" : "_=\"");
 	p = field_text(room, f, &len);
-	add_text(out, p, len, "\"\\]");
+	add_text(out, p, len, true);
 	buf_addc(out, '"');
 }
 
@@ -178,7 +191,7 @@ add_message(struct buf *out, const struct batch *b, const struct line *l)
 	size_t len;
 	const char *p = line_message(&room, b, l, &len);
 
-	add_text(out, p, len, "");
+	add_text(out, p, len, false);
 	buf_finish(&room);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "json.h"
 #include "render.h"
 #include "testlines.h"
 
@@ -87,6 +88,18 @@ TEST(RendersTextWithoutControlCharacters)
 		    texts[i].out);
 	CHECK_STR(rendered(&out, RENDER_COLOR, "error", 5),
 	    "\033[31mERROR\033[0m h s\"1: error\n");
+	buf_finish(&out);
+}
+
+TEST(RendersOneThatWasSeveralLinesAsSeveral)
+{
+	struct buf out = { 0 };
+
+	CHECK_STR(rendered(&out, RENDER_TEXT, "panic: x\n\tat y\nINFO h s: forged", 31),
+	    "FATAL h s\"1: panic: x\n    \tat y\n    INFO h s: forged\n");
+	CHECK_STR(rendered(&out, RENDER_RAW, "a\nb", 3), "a\nb\n");
+	CHECK_STR(rendered(&out, RENDER_LOGFMT, "a\nb", 3),
+	    "level=info host=h source=\"s\\\"1\" seq=7 msg=\"a\\nb\"\n");
 	buf_finish(&out);
 }
 
@@ -245,4 +258,80 @@ TEST(RendersEntriesForLoki)
 	CHECK_STR(rendered(&out, RENDER_LOKI, "{\"time\":\"2024-01-02T03:04:05.6Z\"}", 33),
 	    "[\"1704164645600000000\",\"{\\\"time\\\":\\\"2024-01-02T03:04:05.6Z\\\"}\"]\n");
 	buf_finish(&out);
+}
+
+/* Any text comes back, whatever stands where; what is not UTF-8 as U+FFFD. */
+TEST(RendersStringsOfAnyKind)
+{
+	static const char *const parts[] = { "a", "\"", "\\", "\n", "\001", "\177", "\303\251",
+		"\342\200\250", "\360\237\230\200", "twelve bytes", "\377", "\303" };
+	struct buf text = { 0 }, want = { 0 }, out = { 0 }, back = { 0 };
+	uint32_t seed = 1;
+
+	for (int round = 0; round < 3000; round++) {
+		int n = round < 300 ? round / 10 : round % 700;
+
+		text.len = want.len = out.len = back.len = 0;
+		for (int i = 0; i < n; i++) {
+			const char *part;
+
+			seed = seed * 1664525 + 1013904223;
+			part = parts[(seed >> 16) % 12];
+			buf_adds(&text, part);
+			/* in front of others both are invalid: no part begins with 10xxxxxx */
+			buf_adds(&want, strlen(part) == 1 && *part < 0 ? "\357\277\275" : part);
+		}
+		render_string(&out, text.data, text.len);
+		CHECK(out.len >= 2 && out.data[0] == '"' && out.data[out.len - 1] == '"');
+		json_unescape(&back, out.data + 1, out.len - 2);
+		REQUIRE(back.len == want.len);
+		CHECK(back.len == 0 || memcmp(back.data, want.data, back.len) == 0);
+		if (n > 600)		/* room that is just enough, or not */
+			buf_finish(&out);
+	}
+	buf_finish(&text);
+	buf_finish(&want);
+	buf_finish(&out);
+	buf_finish(&back);
+}
+
+static void
+bench_format(weft_b *b, int format, const char *text)
+{
+	struct test_lines t;
+	struct origin o;
+	struct when w = { 0 };
+	struct line *l;
+	struct buf out = { 0 };
+
+	test_lines_init(&t);
+	origin_init(&o, "web1", "/var/log/app.log");
+	t.b->received = RECEIVED;
+	l = test_parse(&t, text, strlen(text), WEFT_LINE_AUTO, format != RENDER_JSON);
+	weft_bytes(b, l->len);
+	while (weft_loop(b)) {
+		out.len = 0;
+		render_record(&out, format, &o, t.b, l, 123456, &w);
+	}
+	buf_finish(&out);
+	origin_finish(&o);
+	test_lines_finish(&t);
+}
+
+BENCH(Render)
+{
+	static const char object[] = "{\"time\":\"2026-11-25T18:31:51.123456Z\",\"level\":\"info\","
+	    "\"msg\":\"request done, all is well with it and nobody is unhappy\",\"user\":12345,"
+	    "\"path\":\"/a/b/c\",\"took\":1.25,\"agent\":\"Mozilla/5.0 (X11; Linux x86_64)\"}";
+	static const char syslog_line[] = "Nov 25 18:31:51 web1 sshd[1234]: Accepted publickey for "
+	    "somebody from 192.0.2.17 port 51234 ssh2: ED25519 SHA256:0123456789abcdefghijklmnop";
+	static const struct { const char *name; int format; const char *text; } all[] = {
+		{ "json-json", RENDER_JSON, object }, { "syslog-json", RENDER_JSON, syslog_line },
+		{ "json-logfmt", RENDER_LOGFMT, object }, { "json-syslog", RENDER_SYSLOG, object },
+		{ "syslog-syslog", RENDER_SYSLOG, syslog_line },
+		{ "json-loki", RENDER_LOKI, object }, { "json-text", RENDER_TEXT, object },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		weft_run(b, all[i].name, bench_format, all[i].format, all[i].text);
 }

@@ -4,6 +4,8 @@
  *	TIME LEVEL HOST SOURCE TAG: MESSAGE FIELD=VALUE
  *
  * Fields are those that steps have added.  A line that is nothing but fields is shown as it is.
+ * One that was read as several is several again, and those after the first are indented: so
+ * nobody can write a line into a log that looks like another's.
  */
 #include "parse.h"
 #include "render.h"
@@ -21,6 +23,11 @@ visible(struct buf *out, const char *text, size_t len)
 		buf_add(out, from, p - from);
 		if (p == end)
 			return;
+		if (*p == '\n') {		/* of a line that was several */
+			buf_adds(out, "\n    ");
+			p++;
+			continue;
+		}
 		n = utf8_length(p, end);
 		if (n > 1 && !(*p == 0xc2 && p[1] < 0xa0)) {	/* C1 controls */
 			buf_add(out, p, n);

@@ -31,7 +31,7 @@ struct sink_kind {
 	/*
 	 * Once, before anything else; state is what save gave, of the last run, or len 0.  A sink that
 	 * can takes back what was written after it.  Errors that will pass (a server that is down) are
-	 * not errors here: write will tell.
+	 * not errors here: write will tell.  With 0 there may be remarks in err: a file that is gone.
 	 */
 	int	(*open)(weft_ctx *ctx, struct sink *s, const void *state, size_t len,
 		    struct buf *err);

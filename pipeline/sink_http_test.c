@@ -36,25 +36,26 @@ read_request(struct server *s, weft_conn *c, struct buf *head, struct buf *body)
 {
 	size_t length = 0;
 	char *end = NULL, *at;
-	char piece[4096];
 	ssize_t n;
 
 	while (!end) {
-		n = weft_read(s->ctx, c, piece, sizeof(piece));
+		buf_grow(head, 1 << 16);
+		n = weft_read(s->ctx, c, head->data + head->len, 1 << 16);
 		if (n <= 0)
 			return false;
-		buf_add(head, piece, n);
+		head->len += n;
 		end = strstr(buf_str(head), "\r\n\r\n");
 	}
 	at = strstr(head->data, "Content-Length: ");
 	length = at ? strtoul(at + 16, NULL, 10) : 0;
 	buf_add(body, end + 4, head->data + head->len - (end + 4));
 	head->len = end + 2 - head->data;
+	buf_grow(body, length);
 	while (body->len < length) {
-		n = weft_read(s->ctx, c, piece, sizeof(piece));
+		n = weft_read(s->ctx, c, body->data + body->len, length - body->len);
 		if (n <= 0)
 			return false;
-		buf_add(body, piece, n);
+		body->len += n;
 	}
 	return true;
 }
@@ -632,4 +633,25 @@ TEST(HttpOptionsAreChecked)
 	refused((struct weft_http_options){ .url = "http://x",
 	    .shape = WEFT_HTTP_ELASTICSEARCH, .index = "%q" },
 	    "%q: %q is unknown; there are %Y %m %d %H %M and %%");
+}
+
+BENCH(HttpSink)
+{
+	struct server s;
+
+	START(s, fine, "/");
+	struct delivery *d = new_delivery(&(struct weft_http_options){ .url = s.url,
+	    .shape = WEFT_HTTP_LINES });
+
+	for (int i = 0; i < 1000; i++)
+		add(d, "{\"time\":\"2026-11-25T18:31:51.123456Z\",\"level\":\"info\",\"msg\":\"request done, "
+		    "and all is well with it\",\"user\":12345,\"path\":\"/a/b/c\",\"took\":1.25}");
+	weft_bytes(b, d->parcel.len);
+	while (weft_loop(b)) {
+		d->done = 0;
+		if (deliver(NULL, d))
+			break;
+	}
+	end_delivery(d);
+	end_server(&s);
 }
