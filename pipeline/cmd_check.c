@@ -148,9 +148,11 @@ look_listen(struct look *l, struct spot at, const struct config_source *s, const
 	struct syslog_sockets *sockets = NULL;
 	struct buf err = { 0 }, dir = { 0 };
 
-	if (strncmp(addr, "unix:", 5) == 0) {
-		fixed_part(addr + 5, &dir);
-		if (addr[5] != '@' && access(dir.data, W_OK | X_OK) < 0)
+	if (strncmp(addr, "unix", 4) == 0 && strchr(addr, ':')) {
+		const char *path = strchr(addr, ':') + 1;
+
+		fixed_part(path, &dir);
+		if (*path != '@' && access(dir.data, W_OK | X_OK) < 0)
 			complain(&l->wrong, at, "cannot write in %s: %s", dir.data,
 			    strerror(errno));
 		buf_finish(&dir);

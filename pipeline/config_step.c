@@ -71,13 +71,29 @@ check_step(struct reading *r, struct config_step *s)
 	}
 }
 
+/* "host." and "host" are the same: the pipeline puts the dot. */
+static const char *
+without_dot(struct reading *r, const char *prefix)
+{
+	size_t n = prefix ? strlen(prefix) : 0;
+	char *copy;
+
+	if (!n || prefix[n - 1] != '.')
+		return prefix;
+	copy = reading_own(r, xstrdup(prefix));
+	copy[n - 1] = '\0';
+	return copy;
+}
+
 void
 config_read_steps(struct reading *r, const struct yaml *y, void *out)
 {
 	struct config *c = out;
 
 	c->steps = config_items(r, y, "steps", &schema, sizeof(*c->steps), &c->nsteps);
-	for (int i = 0; i < c->nsteps; i++)
+	for (int i = 0; i < c->nsteps; i++) {
+		c->steps[i].prefix = without_dot(r, c->steps[i].prefix);
 		if (!c->steps[i].item.bad)
 			check_step(r, &c->steps[i]);
+	}
 }

@@ -65,7 +65,7 @@ TEST(ConfigReadsSources)
 	struct config *c = parse("outputs: { o: { stdout: } }\nsources:\n"
 	    "  a: { file: [/x/*.log, y.log], exclude: \"*.gz\", format: logfmt, from: end,\n"
 	    "       multiline: stacktrace, multiline_wait: 2s, once: yes, max_line: 1MiB }\n"
-	    "  b: { syslog: [\"udp://:514\", \"unix:s\", \"unix:/s\"], cert: c.pem, key: /k }\n"
+	    "  b: { syslog: [\"udp://:514\", \"unix:s\", \"unixgram:/s\"], cert: c.pem, key: /k }\n"
 	    "  c: { stdin: json }\n"
 	    "  d: { stdin: {}, regex: '^(?<message>.*)$' }\n");
 
@@ -83,7 +83,7 @@ TEST(ConfigReadsSources)
 	CHECK_EQ(c->sources[0].o.max_line, 1 << 20);
 	CHECK_STR(c->sources[1].syslog.item[0], "udp://:514");
 	CHECK_STR(c->sources[1].syslog.item[1], "unix:dir/s");
-	CHECK_STR(c->sources[1].syslog.item[2], "unix:/s");
+	CHECK_STR(c->sources[1].syslog.item[2], "unixgram:/s");
 	CHECK_STR(c->sources[1].o.cert, "dir/c.pem");
 	CHECK_STR(c->sources[1].o.key, "/k");
 	CHECK_EQ(c->sources[2].o.format, WEFT_LINE_JSON);
@@ -123,6 +123,7 @@ TEST(ConfigReadsSteps)
 	CHECK_STR(c->steps[5].set.name[1], "country");
 	CHECK_STR(c->steps[5].set.value[1], "no");
 	CHECK_STR(c->steps[6].text, "dir/hosts.csv");
+	CHECK_STR(c->steps[6].prefix, "h");
 	CHECK_STR(c->steps[7].text, "/c.mmdb");
 	CHECK_STR(c->steps[8].into, "host");
 	CHECK_EQ(c->steps[8].ttl, 3600 * WEFT_SECOND);

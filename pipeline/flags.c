@@ -41,7 +41,7 @@ flags_sources(weft_pipeline *p, char **files, const struct weft_source_options *
 			quote(*files, &pattern);
 			one.file = buf_str(&pattern);
 		}
-		err = weft_pipeline_source(p, *files, &one);
+		err = weft_pipeline_source(p, one.standard_input ? "stdin" : *files, &one);
 	}
 	buf_finish(&pattern);
 	return err ? flags_failed(p, err) : 0;

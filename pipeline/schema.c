@@ -144,21 +144,28 @@ expand(struct reading *r, const struct yaml *y, enum path path)
 	return p ? out.data : NULL;
 }
 
+/* The path in an address of a unix socket; NULL: it is another address. */
+static const char *
+socket_path(const char *text)
+{
+	if (strncmp(text, "unix:", 5) == 0)
+		return text + 5;
+	return strncmp(text, "unixgram:", 9) == 0 ? text + 9 : NULL;
+}
+
 /* Of a pattern without a slash only the name counts, wherever the file is. */
 static const char *
 from_dir(struct reading *r, const char *text, enum path path)
 {
-	size_t scheme = path == PATH_ADDRESS ? 5 : 0;
+	const char *from = path == PATH_ADDRESS ? socket_path(text) : text;
 	struct buf out = { 0 };
 
-	if (path == PATH_NONE || path == PATH_TEMPLATE || !*r->dir || text[0] == '/' ||
-	    (path == PATH_PATTERN && !strchr(text, '/')))
+	if (path == PATH_NONE || path == PATH_TEMPLATE || !*r->dir || !from || *from == '/' ||
+	    (path == PATH_PATTERN && !strchr(text, '/')) || (path == PATH_ADDRESS && *from == '@'))
 		return text;
-	if (scheme && (strncmp(text, "unix:", 5) != 0 || text[5] == '/' || text[5] == '@'))
-		return text;
-	buf_add(&out, text, scheme);
+	buf_add(&out, text, from - text);
 	buf_adds(&out, r->dir);
-	buf_adds(&out, text + scheme);
+	buf_adds(&out, from);
 	buf_str(&out);
 	return reading_own(r, out.data);
 }
