@@ -17,13 +17,17 @@ static const char help[] =
 "    -n, --lines N       so many lines\n"
 "    -s, --seed S        which log (default 1)\n"
 "        --source N      which of the logs of that seed (default 1)\n"
-"    -f, --format F      json (default), syslog, plain, or mix: all three\n"
+"    -f, --format F      json (default), syslog, plain, or mix: all three; access,\n"
+"                        logfmt, cri, syslog5424, or stack: plain, with stack traces\n"
+"        --pad N         lengthen shorter lines to N bytes, newline included\n"
 "    -o, --output FILE   write it to FILE instead of standard output\n"
 "\n"
 "example:\n"
 "    weft-pipeline gen --lines 1000000 --seed 42 -o generated.jsonl\n";
 
-static const char *const gen_formats[] = { "json", "syslog", "plain", "mix", NULL };
+static const char *const gen_formats[] = {
+	"json", "syslog", "plain", "mix", "access", "logfmt", "cri", "stack", "syslog5424", NULL
+};
 
 static int
 gen_to(const struct weft_gen_options *o, const char *path)
@@ -48,8 +52,8 @@ cmd_gen(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "lines", 1, NULL, 'n' }, { "seed", 1, NULL, 's' }, { "source", 1, NULL, 'S' },
-		{ "format", 1, NULL, 'f' }, { "output", 1, NULL, 'o' },
-		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 }
+		{ "format", 1, NULL, 'f' }, { "pad", 1, NULL, 'p' },
+		{ "output", 1, NULL, 'o' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
 	struct weft_gen_options o = { .seed = 1, .source = 1, .format = WEFT_GEN_JSON };
 	const char *path = NULL;
@@ -57,9 +61,10 @@ cmd_gen(int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, ":n:s:f:o:h", options, NULL)) != -1) {
-		bool number = c == 'n' || c == 's' || c == 'S';
+		bool number = c == 'n' || c == 's' || c == 'S' || c == 'p';
+		uint64_t most = c == 'S' ? UINT32_MAX : c == 'p' ? 1 << 20 : INT64_MAX;
 
-		if (number && !command_number(optarg, 0, c == 'S' ? UINT32_MAX : INT64_MAX, &n))
+		if (number && !command_number(optarg, 0, most, &n))
 			return command_misuse("not a whole number in range:", optarg);
 		switch (c) {
 		case 'n':
@@ -71,11 +76,13 @@ cmd_gen(int argc, char **argv)
 		case 'S':
 			o.source = n;
 			break;
+		case 'p':
+			o.pad = n;
+			break;
 		case 'f':
 			o.format = command_choice(optarg, gen_formats);
 			if (o.format < 0)
-				return command_misuse("the format must be json, syslog, plain or mix, not",
-				    optarg);
+				return command_misuse("gen has no format", optarg);
 			break;
 		case 'o':
 			path = optarg;
