@@ -70,7 +70,7 @@ EXAMPLES = $(patsubst %.c,$B/%,$(compiles))
 all: $(LIBS) $(PROGRAMS)
 # make all of what make check runs
 tests: all $(TESTS) $B/failing.test $B/kernels.test $B/bench.test $B/testing_examples.test \
-    $(EXAMPLES)
+    $(PIPE:%=$B/%_load) $(EXAMPLES)
 
 # setup first, by itself: what builds may have to be installed
 JOBS	= $(MAKE) --no-print-directory -s -j$(shell nproc)

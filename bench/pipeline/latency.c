@@ -190,9 +190,7 @@ load_latency(const struct job *j)
 	l.took = calloc(l.lines, sizeof(*l.took));
 	if (!open_all(&l))
 		say("cannot open %s or %s", j->input, j->output);
-	else if (meter_start(&m, j->command))
-		say("cannot start %s", j->command[0]);
-	else
+	else if (start(&m, j))
 		failed = report(&l, measure(&l));
 	close(l.in);
 	close(l.out);

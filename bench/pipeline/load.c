@@ -43,6 +43,16 @@ say(const char *fmt, ...)
 }
 
 bool
+start(struct meter *m, const struct job *j)
+{
+	int err = meter_start(m, j->command);
+
+	if (err)
+		say("cannot start %s: %s", j->command[0], strerror(-err));
+	return !err;
+}
+
+bool
 is_late(struct meter *m, const struct job *j)
 {
 	return wall_now() - m->started > j->timeout;
@@ -87,13 +97,8 @@ static int
 load_file(const struct job *j)
 {
 	struct meter m;
-	int err = meter_start(&m, j->command);
 
-	if (err) {
-		say("cannot start %s: %s", j->command[0], strerror(-err));
-		return 1;
-	}
-	return wait_for_lines(&m, j, m.started);
+	return start(&m, j) ? wait_for_lines(&m, j, m.started) : 1;
 }
 
 /* A connection to a program that is just starting. */
@@ -139,22 +144,23 @@ load_tcp(const struct job *j)
 	weft_waitgroup sending = { 0 };
 	struct meter m;
 	int64_t started;
-	int err = meter_start(&m, j->command), n = 0;
+	int failed;
 
-	while (!err && n < j->nfiles) {
-		senders[n].path = j->files[n];
-		senders[n].conn = dial(&m, j);
-		if (!senders[n].conn)
+	if (!start(&m, j))
+		return 1;
+	for (int i = 0; i < j->nfiles; i++) {
+		senders[i].path = j->files[i];
+		senders[i].conn = dial(&m, j);
+		if (!senders[i].conn)
 			return finish(&m, 0, false, "");
-		n++;
 	}
 	started = wall_now();
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < j->nfiles; i++)
 		weft_waitgroup_go(&sending, send_file, &senders[i]);
-	err = err ? 1 : wait_for_lines(&m, j, started);
+	failed = wait_for_lines(&m, j, started);
 	weft_waitgroup_wait(&sending);
 	free(senders);
-	return err;
+	return failed;
 }
 
 /* Until it has used no more than a hundredth of a CPU for a while. */
@@ -182,7 +188,7 @@ load_idle(const struct job *j)
 {
 	struct meter m;
 
-	return meter_start(&m, j->command) ? 1 : wait_for_quiet(&m, j);
+	return start(&m, j) ? wait_for_quiet(&m, j) : 1;
 }
 
 /* They stay open, and nothing is read from them, until we end. */

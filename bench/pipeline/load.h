@@ -16,6 +16,7 @@ struct job {
 };
 
 void	say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+bool	start(struct meter *m, const struct job *j);	/* says why not */
 /* Prints what was measured, and ends the program under test; 0, or 1 when it failed. */
 int	finish(struct meter *m, double took, bool done, const char *more);
 bool	is_late(struct meter *m, const struct job *j);
