@@ -305,7 +305,7 @@ bench_format(weft_b *b, int format, const char *text)
 	struct buf out = { 0 };
 
 	test_lines_init(&t);
-	origin_init(&o, "web1", "/var/log/app.log");
+	origin_init(&o, "web1", "/var/log/app.log", "/var/log/app.log");
 	t.b->received = RECEIVED;
 	l = test_parse(&t, text, strlen(text), WEFT_LINE_AUTO, format != RENDER_JSON);
 	weft_bytes(b, l->len);

@@ -339,12 +339,14 @@ TEST(SplitLinesThatOverlapEndWhereTheFirstBegins)
 	static const size_t each = sizeof(T "stdout F a\n") - 1;
 	static const size_t ends[] = { 1, 1, 1, 5, 6 };
 	struct batch_pool pool;
+	struct budget budget;
 	struct buf err = { 0 };
 	struct multiline *m = multiline_new(NULL, WEFT_LINE_CRI, &err);
 	uint64_t cut = 0;
 
-	batch_pool_init(&pool, 1, 1 << 16);
-	struct batch *b = batch_get(&pool);
+	budget_init(&budget, 1 << 20);
+	batch_pool_init(&pool, &budget, 1 << 16, 0);
+	struct batch *b = batch_get(NULL, &pool, pool.size);
 	buf_adds(&b->bytes, text);
 	CHECK_EQ(split_lines(b, m, NULL, false, 1000, &cut), 6 * each);
 	CHECK_EQ(b->nlines, 5);

@@ -29,8 +29,4 @@ int source_syslog_check(const struct weft_source_options *o, struct buf *err){(v
 int source_syslog_listen(const struct weft_source_options *o, struct syslog_sockets **out, struct buf *err){(void)o;(void)out;(void)err;return 0;}
 void source_syslog_run(weft_ctx *ctx, struct intake *in, struct syslog_sockets *s, const struct weft_source_options *o){(void)ctx;(void)in;(void)s;(void)o;}
 void source_syslog_close(struct syslog_sockets *s){(void)s;}
-struct step *step_set(const char*a,const char*b,struct buf*c){(void)a;(void)b;(void)c;return NULL;}
-struct step *step_table(const char*a,const char*b,const char*c,const char*d,struct buf*e){(void)a;(void)b;(void)c;(void)d;(void)e;return NULL;}
-struct step *step_geoip(const char*a,const char*b,const char*c,struct buf*d){(void)a;(void)b;(void)c;(void)d;return NULL;}
-struct step *step_rdns(const char*a,const char*b,int64_t c,int64_t d,struct buf*e){(void)a;(void)b;(void)c;(void)d;(void)e;return NULL;}
 struct sink *sink_syslog(const struct weft_syslog_options *o, struct buf *err){(void)o;(void)err;return NULL;}
