@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "ours.h"
 #include "weft/net.h"
 #include "when.h"
 
@@ -173,14 +175,26 @@ lacks_newline(int fd, uint64_t size)
 }
 
 static void
+unlist(struct outfile *f)
+{
+	if (f->listed)
+		ours_remove(f->dev, f->key.ino);
+	f->listed = false;
+}
+
+static void
 adopt(struct outfile *f, const struct statx *x)
 {
 	struct file_key key;
 
 	key_from(x, &key);
+	unlist(f);
 	f->regular = S_ISREG(x->stx_mode);
 	if (!f->regular)
 		return;
+	f->dev = makedev(x->stx_dev_major, x->stx_dev_minor);
+	f->listed = true;
+	ours_add(f->dev, key.ino);
 	f->broken_line = lacks_newline(f->fd, x->stx_size);
 	if (f->committed && file_key_equal(&f->key, &key) && f->len == x->stx_size)
 		return;
@@ -387,6 +401,7 @@ void
 outfile_free(struct outfile *f)
 {
 	outfile_close(f);
+	unlist(f);
 	buf_finish(&f->pending);
 	free(f->path);
 	free(f);

@@ -30,6 +30,8 @@ struct outfile {
 	struct file_key	 key;
 	int		 fd;			/* -1: closed */
 	bool		 regular;		/* else: a device, a pipe; most below means nothing */
+	bool		 listed;		/* by ours_add, as dev and key.ino */
+	dev_t		 dev;
 	bool		 committed;		/* a saved state names it */
 	bool		 broken_line;		/* a newline is missing at its end */
 	bool		 torn;			/* there is something behind len, to be cut off */

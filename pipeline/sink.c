@@ -8,8 +8,10 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "ours.h"
 #include "outfile.h"
 #include "weft/net.h"
 
@@ -87,6 +89,8 @@ sink_stream(weft_ctx *ctx, int fd, const struct parcel *p, uint32_t *done, size_
 struct fd_sink {
 	struct sink	 sink;
 	int		 fd;
+	bool		 listed;	/* a file, by ours_add */
+	struct stat	 st;
 	size_t		 part;		/* bytes of the next record that have gone */
 };
 
@@ -121,6 +125,10 @@ fd_sync(struct sink *s)
 static void
 fd_close(struct sink *s)
 {
+	struct fd_sink *fs = (struct fd_sink *)s;
+
+	if (fs->listed)
+		ours_remove(fs->st.st_dev, fs->st.st_ino);
 	buf_finish(&s->why);
 	free(s);
 }
@@ -137,6 +145,9 @@ sink_fd(int fd)
 
 	fs->sink.kind = &fd_kind;
 	fs->fd = fd;
+	fs->listed = fstat(fd, &fs->st) == 0 && S_ISREG(fs->st.st_mode);
+	if (fs->listed)
+		ours_add(fs->st.st_dev, fs->st.st_ino);
 	return &fs->sink;
 }
 
@@ -161,9 +172,16 @@ call_write(weft_ctx *ctx, struct sink *s, const struct parcel *p, uint32_t *done
 	return err < 0 ? err : 0;
 }
 
+static void
+call_close(struct sink *s)
+{
+	buf_finish(&s->why);
+	free(s);
+}
+
 static const struct sink_kind call_kind = {
 	.name = "call", .open = fd_open, .write = call_write, .sync = fd_sync, .tick = fd_sync,
-	.close = fd_close,
+	.close = call_close,
 };
 
 struct sink *

@@ -15,6 +15,7 @@
 #include <zstd.h>
 
 #include "files.h"
+#include "ours.h"
 #include "testfiles.h"
 #include "when.h"
 
@@ -770,6 +771,52 @@ TEST(ReplaceBeginsWithAnEmptyFileButOnlyOnce)
 	CHECK_EQ(deliver_to(&m, 6), 0);
 	expect(&m, "", 6);
 	check_file("f", buf_str(&m.expect));
+	end_model(&m);
+}
+
+TEST(FilesThatAreWrittenAreOurs)
+{
+	struct model m = { 0 };
+	char path[512];
+	struct weft_file_options o = { .path = path_of(path, "f") };
+	struct stat st, other;
+
+	disk_is_fine();
+	write_file("g", "x\n", 2);
+	CHECK_EQ(open_sink(&m, &o), 0);
+	CHECK_EQ(deliver_to(&m, 1), 0);
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK(ours_has(st.st_dev, st.st_ino));
+	CHECK_EQ(stat(path_of(path, "g"), &other), 0);
+	CHECK(!ours_has(other.st_dev, other.st_ino));
+	end_model(&m);
+	CHECK(!ours_has(st.st_dev, st.st_ino));
+}
+
+TEST(IdleFilesAreClosedAndForgotten)
+{
+	struct model m = { 0 };
+	char path[512];
+	struct weft_file_options o = { .path = path_of(path, "{source}") };
+	struct file_sink *fs;
+
+	disk_is_fine();
+	atomic_store(&clock_ns, when_now());
+	CHECK_EQ(open_sink(&m, &o), 0);
+	fs = (struct file_sink *)m.sink;
+	CHECK_EQ(deliver_to(&m, 2), 0);
+	CHECK_EQ(fs->nopen, 1);
+	atomic_fetch_add(&clock_ns, 61 * WEFT_SECOND);
+	CHECK_EQ(m.sink->kind->tick(m.sink), 0);
+	CHECK_EQ(fs->nopen, 0);
+	CHECK_EQ(deliver_to(&m, 3), 0);
+	atomic_fetch_add(&clock_ns, 601 * WEFT_SECOND);
+	CHECK_EQ(m.sink->kind->tick(m.sink), 0);
+	CHECK_EQ(m.sink->kind->tick(m.sink), 0);
+	CHECK_EQ(fs->known.n, 0);
+	CHECK_EQ(deliver_to(&m, 4), 0);
+	expect(&m, "", 4);
+	check_file("src", buf_str(&m.expect));
 	end_model(&m);
 }
 
