@@ -2,10 +2,10 @@
  * render.h - lines as they are written to outputs and dead-letter files
  *
  * A record ends in a newline, and there is none inside but in RENDER_RAW, RENDER_TEXT and
- * RENDER_COLOR of a line that was read as several.  Fields: in formats other than JSON all of a line's, in JSON those that steps
- * have added, for its text has the others; IS_CHANGED: all of them, instead of the text.
- * RENDER_LOGFMT and RENDER_SYSLOG want the fields of JSON parsed (struct wants), or the whole
- * text is their message.
+ * RENDER_COLOR of a line that was read as several.  Fields: in formats other than JSON all of
+ * a line's, in JSON those that steps have added, for its text has the others; IS_CHANGED: all of
+ * them, instead of the text.  RENDER_LOGFMT and RENDER_SYSLOG want the fields of JSON parsed
+ * (struct wants), or the whole text is their message.
  */
 #ifndef WEFT_PIPELINE_RENDER_H
 #define WEFT_PIPELINE_RENDER_H
