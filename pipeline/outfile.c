@@ -22,6 +22,7 @@
 #include "when.h"
 
 #define PIECE	(64 << 10)
+#define PILE	(8 << 20)
 
 struct outfile_hooks outfile_hooks;
 
@@ -348,6 +349,20 @@ sync_bracketed(int fd, bool data)
 	weft_leave_blocking();
 	/* pipes, and file systems that have nothing to sync */
 	return n < 0 && err != EINVAL && err != EROFS ? -err : 0;
+}
+
+/* What goes wrong here, fsync tells. */
+void
+outfile_start_sync(struct outfile *f)
+{
+	if (f->started > f->len || f->started < f->synced)
+		f->started = f->synced;
+	if (f->len - f->started < PILE)
+		return;
+	weft_enter_blocking();
+	sync_file_range(f->fd, f->started, f->len - f->started, SYNC_FILE_RANGE_WRITE);
+	weft_leave_blocking();
+	f->started = f->len;
 }
 
 int

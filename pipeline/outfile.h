@@ -39,6 +39,7 @@ struct outfile {
 	uint64_t	 len;			/* where its last whole record ends */
 	uint64_t	 mark;			/* and did before the parcel that is being written */
 	uint64_t	 synced;		/* bytes that are on disk */
+	uint64_t	 started;		/* and on their way there */
 	int64_t		 sync_at;		/* when they were, ns */
 	int64_t		 begun, used;		/* ns since 1970 */
 	struct buf	 pending;		/* records to be compressed together */
@@ -59,6 +60,8 @@ int	outfile_open(struct outfile *f, unsigned mode, struct buf *why);
 int	outfile_put(int fd, const void *p, size_t n, size_t *taken);
 /* Cuts off what is behind len. */
 int	outfile_cut(struct outfile *f);
+/* Sends what has piled up on its way to the disk, so that the next sync is a short one. */
+void	outfile_start_sync(struct outfile *f);
 int	outfile_sync(struct outfile *f);
 void	outfile_close(struct outfile *f);	/* the descriptor */
 void	outfile_free(struct outfile *f);

@@ -84,6 +84,8 @@ write_plain(struct file_sink *fs, struct outfile *f, const struct parcel *p, uin
 
 	*done = parcel_record(p, *done, from + taken);
 	f->len += parcel_offset(p, *done) - from;
+	if (!err && fs->opt.fsync >= 0)
+		outfile_start_sync(f);
 	if (!err)
 		return 0;
 	if (taken > 0)
