@@ -154,8 +154,8 @@ static const struct { const char *text, *want, *says; } in_json[] = {
 	  "info time=<[card]> message=<x> ts~<[card]> msg~<x>" },
 	{ "{\"bob@example.com\":{\"a\":\"::1\"}}", "{\"[email]\":{\"a\":\"[ipv6]\"}}",
 	  "info [email]:<{\"a\":\"[ipv6]\"}>" },
-	{ "{\"msg\":\"q\\\"bob\\u0040example.com\\\"\\n\"}", "{\"msg\":\"q\\\"[email]\\\"\\n\"}",
-	  "info message=<q\\\"[email]\\\"\\n> msg~<q\\\"[email]\\\"\\n>" },
+	{ "{\"msg\":\"q\\\"bob\\u0040example.com\\\"\\n.\"}", "{\"msg\":\"q\\\"[email]\\\"\\n.\"}",
+	  "info message=<q\\\"[email]\\\"\\n.> msg~<q\\\"[email]\\\"\\n.>" },
 	{ "{\"a\":\"\\n4111111111111111\",\"b\":\"\\t\"}", "{\"a\":\"\\n[card]\",\"b\":\"\\t\"}",
 	  "info a~<\\n[card]> b~<\\t>" },
 	/* not across two values */

@@ -378,7 +378,7 @@ static enum weft_verdict
 change(weft_entry *e, void *arg)
 {
 	const char *a, *b;
-	size_t na, nb;
+	size_t na = 0, nb = 0;
 	int64_t ns;
 
 	(void)arg;
