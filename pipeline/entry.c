@@ -121,7 +121,7 @@ replace(weft_entry *e, size_t from, size_t to, const char *text, size_t len)
 {
 	struct line *l = e->line;
 	struct buf json = { 0 };
-	struct edit edit = { from, to, text, len };
+	struct edit edit = { .from = from, .to = to, .with = text, .len = len };
 
 	if (l->kind == LINE_JSON) {
 		json = as_json(text, len);

@@ -7,6 +7,36 @@
  */
 #include "step_impl.h"
 
+static void
+sum_shifts(struct edit *e, size_t n)
+{
+	ptrdiff_t shift = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		e[i].shift_ = shift;
+		shift += (ptrdiff_t)e[i].len - (e[i].to - e[i].from);
+	}
+}
+
+/* The last edit that begins before at, or NULL: a line may have many of both. */
+static const struct edit *
+last_before(const struct edit *e, size_t n, size_t at)
+{
+	size_t low = 0;
+
+	while (n > 0) {
+		size_t half = n / 2;
+
+		if (e[low + half].from < at) {
+			low += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return low ? &e[low - 1] : NULL;
+}
+
 /*
  * Where a byte of the old text has gone.  Of a part that was replaced, a beginning is where
  * the new one begins and an end where it ends.
@@ -14,14 +44,13 @@
 static size_t
 moved(const struct edit *e, size_t n, size_t at, bool is_end)
 {
-	ptrdiff_t shift = 0;
+	const struct edit *last = last_before(e, n, at + !is_end);
 
-	for (size_t i = 0; i < n && e[i].from < at + !is_end; i++) {
-		if (at < e[i].to || (is_end && at == e[i].to))
-			return e[i].from + shift + (is_end ? e[i].len : 0);
-		shift += (ptrdiff_t)e[i].len - (e[i].to - e[i].from);
-	}
-	return at + shift;
+	if (!last)
+		return at;
+	if (at < last->to)
+		return last->from + last->shift_ + (is_end ? last->len : 0);
+	return at - last->to + last->from + last->shift_ + last->len;
 }
 
 /* With what parsing put behind the text. */
@@ -114,10 +143,14 @@ move_field(struct field *f, const struct line *l, const char *text, const struct
 }
 
 void
-line_edit(struct batch *b, struct line *l, const struct edit *edits, size_t n)
+line_edit(struct batch *b, struct line *l, struct edit *edits, size_t n)
 {
-	size_t len = moved(edits, n, l->len, true);
-	const char *text = rewrite(b, l, edits, n);
+	const char *text;
+	size_t len;
+
+	sum_shifts(edits, n);
+	len = moved(edits, n, l->len, true);
+	text = rewrite(b, l, edits, n);
 
 	move_slice(&l->time, l, text, edits, n);
 	move_slice(&l->host, l, text, edits, n);

@@ -32,11 +32,13 @@ static const struct { redact_find_fn *find; const char *text; } cases[] = {
 	{ redact_ipv4, "from <10.0.0.1>: <192.168.255.255>." },
 	{ redact_ipv4, "<1.2.3.4>:80 ip-<10.1.1.1> [<8.8.8.8>]" },
 	{ redact_ipv4, "...<10.0.0.1>... " },
-	{ redact_ipv4, "1.2.3 1.2.3.4.5 256.1.1.1 1.2.3.1000 v1.2.3.4 1.2.3.4a 1.2..3.4 18:00:00.123" },
+	{ redact_ipv4, "1.2.3 1.2.3.4.5 256.1.1.1 1.2.3.1000 v1.2.3.4 1.2.3.4a 1.2..3.4"
+	    " 18:00:00.123" },
 	{ redact_ipv6, "<2001:db8::1> [<::1>]:80 <fe80::1>%eth0" },
 	{ redact_ipv6, "<2001:0db8:0000:0000:0000:ff00:0042:8329>." },
 	{ redact_ipv6, "<::ffff:10.0.0.1> at <2001:db8::2>: x" },
-	{ redact_ipv6, "03:04:05 std::string a::b dead::beef 00:1b:44:11:3a:b7 :: ::: x::1 \"k\":\"v\"" },
+	{ redact_ipv6, "03:04:05 std::string a::b dead::beef 00:1b:44:11:3a:b7 :: ::: x::1"
+	    " \"k\":\"v\"" },
 	{ redact_bearer, "Authorization: Bearer <abcDEF123456._~+/=-> x" },
 	{ redact_bearer, "bearer  <0123456789>, BEARER <0123456789>" },
 	{ redact_bearer, "token=<eyJhbGciOiJI.eyJzdWIi.SflKxwRJ-S_M>;" },
@@ -236,10 +238,12 @@ TEST(RedactedJsonInsideAnotherFormat)
 	struct line *l;
 
 	test_lines_init(&tb);
-	l = redacted(&tb, s, "2026-01-02T03:04:05.123456789Z stdout F {\"msg\":\"a\\nbob@example.com\","
+	l = redacted(&tb, s, "2026-01-02T03:04:05.123456789Z stdout F"
+	    " {\"msg\":\"a\\nbob@example.com\","
 	    "\"card\":4111111111111111,\"u\":{\"ip\":\"10.0.0.1\",\"n\":4111111111111111},"
 	    "\"x\":\"\\n::1\",\"y\":\"b\"}", WEFT_LINE_CRI);
-	CHECK_STR(test_says(&tb, l), "info time=<2026-01-02T03:04:05.123456789Z> message=<a\n[email]>"
+	CHECK_STR(test_says(&tb, l), "info time=<2026-01-02T03:04:05.123456789Z>"
+	    " message=<a\n[email]>"
 	    " card~<[card]> u:<{\"ip\":\"[ipv4]\",\"n\":\"[card]\"}> x~<\\n[ipv6]> y~<b>"
 	    " stream=<stdout>");
 	step_free(s);
@@ -254,11 +258,28 @@ TEST(RedactByPattern)
 	struct line *l;
 
 	test_lines_init(&tb);
-	l = redacted(&tb, s, "{\"a\":\"key-12 key-x\",\"n\":12345,\"m\":1,\"e\":\"1234@example.com\"}",
+	l = redacted(&tb, s, "{\"a\":\"key-12"
+	    " key-x\",\"n\":12345,\"m\":1,\"e\":\"1234@example.com\"}",
 	    WEFT_LINE_JSON);
 	check_text(&tb, l, "{\"a\":\"*** key-x\",\"n\":\"***5\",\"m\":1,\"e\":\"***\"}");
 	l = redacted(&tb, s, "key-1 x key-2", WEFT_LINE_PLAIN);
 	check_text(&tb, l, "*** x ***");
+	step_free(s);
+	test_lines_finish(&tb);
+}
+
+/* Nobody knows what such a pattern would have found. */
+TEST(PatternsThatTakeTooLongHideTheRest)
+{
+	static const char *const what[] = { "(a+)+$" };
+	struct test_lines tb;
+	struct step *s = redact(what, 1, "-");
+	char text[64] = "b ";
+
+	memset(text + 2, 'a', 50);
+	text[52] = 'b';
+	test_lines_init(&tb);
+	check_text(&tb, redacted(&tb, s, text, WEFT_LINE_PLAIN), "-");
 	step_free(s);
 	test_lines_finish(&tb);
 }
@@ -315,7 +336,8 @@ TEST(BadRedactionsAreExplained)
 /* Any line of any format with anything in it: JSON stays valid, slices stay inside. */
 TEST(RedactingNeverBreaksALine)
 {
-	static const char *const bits[] = { "{\"a\":", "\"", "bob@example.com", "\\u0040", "\\n", "}",
+	static const char *const bits[] = { "{\"a\":", "\"", "bob@example.com", "\\u0040",
+	    "\\n", "}",
 		",\"b\":", "4111111111111111", "10.0.0.1", "[", "]", "msg=", " ", "::1", "x",
 		"Bearer 0123456789", "\"msg\":", "null", "level=info ", "\\\"",
 		"2026-01-02T03:04:05Z stdout F ", "Jan  2 03:04:05 web app[1]: ", "\303\251" };
@@ -339,7 +361,8 @@ TEST(RedactingNeverBreaksALine)
 				weft_logf("%.*s: %s", (int)text.len, text.data, buf_str(&tb.out));
 			CHECK(!strstr(buf_str(&tb.out), "bob@example.com") || l->kind == LINE_JSON);
 			if (l->kind == LINE_JSON)
-				CHECK(test_parse(&tb, l->text, l->len, WEFT_LINE_JSON, true)->error == NULL);
+				CHECK(test_parse(&tb, l->text, l->len, WEFT_LINE_JSON,
+				    true)->error == NULL);
 		}
 		test_lines_finish(&tb);
 		buf_finish(&text);
@@ -364,9 +387,11 @@ bench_redact(weft_b *b, const char *line, const char *const *what, int n)
 }
 
 static const char clean_json[] = "{\"time\":\"2026-01-02T03:04:05.123456Z\",\"level\":\"info\","
-    "\"msg\":\"request done in 12 ms after 3 retries\",\"status\":200,\"path\":\"/api/v1/items/4711\","
+    "\"msg\":\"request done in 12 ms after 3"
+    " retries\",\"status\":200,\"path\":\"/api/v1/items/4711\","
     "\"bytes\":123456,\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}";
-static const char clean_text[] = "Jan  2 03:04:05 web app[1234]: request done in 12 ms after 3 retries,"
+static const char clean_text[] = "Jan  2 03:04:05 web app[1234]: request done in 12 ms"
+    " after 3 retries,"
     " status 200, path /api/v1/items/4711, bytes 123456, trace 4bf92f3577b34da6a3ce929d0e0e4736,"
     " worker 7, queue 0, cache hit, all is well";
 

@@ -58,10 +58,11 @@ socklen_t step_sockaddr(const struct address *a, struct sockaddr_storage *out);
  */
 struct edit {
 	uint32_t from, to;		/* from l->text */
+	uint32_t len;			/* of with */
 	const char *with;
-	uint32_t len;
+	ptrdiff_t shift_;		/* of what stands behind those before it */
 };
-void	line_edit(struct batch *b, struct line *l, const struct edit *edits, size_t n);
+void	line_edit(struct batch *b, struct line *l, struct edit *edits, size_t n);
 
 /* template.c: text with {ref} and ${ENV} in it; the environment is read at once. */
 struct template;

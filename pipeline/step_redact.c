@@ -70,16 +70,19 @@ find(struct work *w, const struct pattern *pat, const char *p, size_t len, size_
     struct stretch *out)
 {
 	const size_t *at;
+	bool limited;
 
 	if (pat->find)
 		return pat->find(p, len, from, out);
-	while (regex_match(pat->regex, w->sc, p, len, from, &at, NULL)) {
+	while (regex_match(pat->regex, w->sc, p, len, from, &at, &limited)) {
 		*out = (struct stretch){ at[0], at[1] };
 		if (at[1] > at[0])
 			return true;
 		from = at[1] + 1;		/* nothing, at a place: go on behind it */
 	}
-	return false;
+	/* nobody knows what it would have found: all that is left may be secret */
+	*out = (struct stretch){ from, len };
+	return limited && from < len;
 }
 
 static void
@@ -161,7 +164,8 @@ add_edit(struct work *w, size_t from, size_t to, const char *with, size_t len)
 		w->edits_room = w->edits_room ? 2 * w->edits_room : 16;
 		w->edits = xrealloc(w->edits, w->edits_room * sizeof(*w->edits));
 	}
-	w->edits[w->nedits++] = (struct edit){ from, to, with, len };
+	w->edits[w->nedits++] = (struct edit){
+	    .from = from, .to = to, .with = with, .len = len };
 }
 
 static void
@@ -456,7 +460,8 @@ init_pattern(struct redact *r, const char *what, const char *with, struct buf *e
 static bool
 check_with(const char *with, struct buf *err)
 {
-	const unsigned char *p = (const unsigned char *)(with ? with : ""), *end = p + strlen((const char *)p);
+	const unsigned char *p = (const unsigned char *)(with ? with : "");
+	const unsigned char *end = p + strlen((const char *)p);
 
 	for (int n; p < end; p += n) {
 		n = utf8_length(p, end);
