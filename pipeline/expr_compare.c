@@ -69,9 +69,10 @@ parse_bare(struct parser *p, const struct node *n, struct literal *out)
 {
 	size_t len = expr_word(p->at);
 
-	if (expr_at_word(p->at, "true") || expr_at_word(p->at, "false") || expr_at_word(p->at, "null")) {
-		*out = (struct literal){ .type = EXPR_TEXT, .text = strndup(p->at, len),
-		    .len = len };
+	if (expr_at_word(p->at, "true") || expr_at_word(p->at, "false") ||
+	    expr_at_word(p->at, "null")) {
+		*out = (struct literal){ .type = EXPR_TEXT, .len = len };
+		out->text = text_dup(p->at, len);
 		p->at += len;
 		return true;
 	}
@@ -119,8 +120,8 @@ check_time(struct parser *p, const char *at, struct literal *l)
 	/* a year is demanded: what the nearest one is would change with the clock */
 	if (l->len >= 10 && l->text[4] == '-' && when_parse(&when, l->text, l->len, 0, &l->time))
 		return true;
-	return expr_fail(p, at, "time is compared with times like \"2026-01-31T18:00:00Z\", not with"
-	    " \"%s\"", l->text);
+	return expr_fail(p, at, "time is compared with times like"
+	    " \"2026-01-31T18:00:00Z\", not with \"%s\"", l->text);
 }
 
 /* What can be compared with what was settled here. */
@@ -199,8 +200,8 @@ parse_level(struct parser *p, int *level)
 		    " or fatal");
 	near = suggest(word, len, level_names);
 	if (near)
-		return expr_fail(p, from, "level is compared with names like warn, not with %.*s: did"
-		    " you mean %s?", (int)len, word, near);
+		return expr_fail(p, from, "level is compared with names like warn, not with"
+		    " %.*s: did you mean %s?", (int)len, word, near);
 	return expr_fail(p, from, "level is compared with names like warn, not with %.*s", (int)len,
 	    word);
 }
@@ -237,7 +238,8 @@ parse_list(struct parser *p, struct node *n, bool (*one)(struct parser *, struct
 		if (!one(p, n))
 			return false;
 	} while (expr_take(p, ','));
-	return expr_take(p, ']') || expr_fail(p, p->at, "a list goes on with a comma or ends with ]");
+	return expr_take(p, ']') ||
+	    expr_fail(p, p->at, "a list goes on with a comma or ends with ]");
 }
 
 static bool
@@ -286,7 +288,8 @@ compare_pattern(struct parser *p, struct node *n)
 	expr_blanks(p);
 	from = p->at;
 	if (*from != '"' && *from != '\'')
-		return expr_fail(p, from, "%s is followed by a pattern in quotes", expr_op_text(n->op));
+		return expr_fail(p, from, "%s is followed by a pattern in quotes",
+		    expr_op_text(n->op));
 	if (parse_string(p, &pattern, true)) {
 		if (*p->at == 'i' && !is_name_byte(p->at[1])) {
 			flags = "i";
@@ -335,7 +338,8 @@ compare_text(struct parser *p, struct node *n)
 		return false;
 	if (n->list[0].type == EXPR_TEXT)
 		return true;
-	return expr_fail(p, from, "%s looks for a text in quotes, not for a number", expr_op_text(n->op));
+	return expr_fail(p, from, "%s looks for a text in quotes, not for a number",
+	    expr_op_text(n->op));
 }
 
 bool

@@ -90,7 +90,8 @@ static const struct { const char *text; bool want; } on_json[] = {
 	{ "path < \"/api/x\"", false },
 	{ "path <= \"/api/x\"", true },
 	{ "path < \"/api/x/\"", true },
-	{ "path in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\", \"/api/x\"]", true },
+	{ "path in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\","
+	    " \"/api/x\"]", true },
 	{ "path in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\", 5]", false },
 	{ "status in [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\", 503]", true },
 	{ "message == 'a \"b\" A'", true },
@@ -161,13 +162,17 @@ static const struct { const char *text, *error; } bad[] = {
 	{ "", "column 1: a condition is missing, such as level >= warn" },
 	{ "level >= 4", "column 10: level is compared with names like warn, not with 4" },
 	{ "level >= wran",
-	    "column 10: level is compared with names like warn, not with wran: did you mean warn?" },
+	    "column 10: level is compared with names like warn, not with wran: did you mean"
+	    " warn?" },
 	{ "level in [warn, 4]", "column 17: level is compared with names like warn, not with 4" },
-	{ "level =~ \"warn\"", "column 7: level is no text for =~: use ==, >=, or in [warn, error]" },
+	{ "level =~ \"warn\"", "column 7: level is no text for =~: use ==, >=, or in [warn,"
+	    " error]" },
 	{ "level",
-	    "column 6: level alone is no condition: compare it, as in level == \"x\", or write exists level" },
+	    "column 6: level alone is no condition: compare it, as in level == \"x\", or"
+	    " write exists level" },
 	{ "(status) == 1",
-	    "column 8: status alone is no condition: compare it, as in status == \"x\", or write exists status" },
+	    "column 8: status alone is no condition: compare it, as in status == \"x\", or"
+	    " write exists status" },
 	{ "status = 500", "column 8: = is written ==" },
 	{ "status === 500", "column 8: === is written ==" },
 	{ "status <> 500", "column 8: <> is written !=" },
@@ -178,14 +183,17 @@ static const struct { const char *text, *error; } bad[] = {
 	{ "a contians \"x\"", "column 3: unknown operator contians: did you mean contains?" },
 	{ "a like \"x\"", "column 3: like is written contains, or =~ with a pattern" },
 	{ "a frobs \"x\"",
-	    "column 3: unknown operator frobs: there are ==, !=, <, <=, >, >=, =~, !~, in, not in, contains, starts and ends" },
+	    "column 3: unknown operator frobs: there are ==, !=, <, <=, >, >=, =~, !~, in,"
+	    " not in, contains, starts and ends" },
 	{ "a not 5",
-	    "column 3: not stands before a condition, as in not a == \"x\"; after a name only as not in" },
+	    "column 3: not stands before a condition, as in not a == \"x\"; after a name"
+	    " only as not in" },
 	{ "500 <= status",
 	    "column 1: a comparison begins with a name: status >= 500, not the other way round" },
 	{ "source == nginx", "column 11: nginx has no quotes: source == \"nginx\"" },
 	{ "severity >= warn",
-	    "column 13: warn is a level, and severity is none: compare level with it, or write \"warn\"" },
+	    "column 13: warn is a level, and severity is none: compare level with it, or"
+	    " write \"warn\"" },
 	{ "message == 500",
 	    "column 12: message is text, and is not compared with a number: write it in quotes" },
 	{ "status == 5xx", "column 11: 5xx is no number: text is written in quotes" },
@@ -193,13 +201,16 @@ static const struct { const char *text, *error; } bad[] = {
 	    "column 10: a value is missing: status is compared with a number or a text in quotes" },
 	{ "status == )",
 	    "column 11: ) is no value: status is compared with a number or a text in quotes" },
-	{ "time > 5", "column 8: time is compared with times like \"2026-01-31T18:00:00Z\", not with a number" },
+	{ "time > 5", "column 8: time is compared with times like \"2026-01-31T18:00:00Z\","
+	    " not with a number" },
 	{ "time > \"noon\"",
-	    "column 8: time is compared with times like \"2026-01-31T18:00:00Z\", not with \"noon\"" },
+	    "column 8: time is compared with times like \"2026-01-31T18:00:00Z\", not with"
+	    " \"noon\"" },
 	{ "time =~ \"x\"", "column 6: time is no text for =~: use ==, !=, <, <=, > or >=" },
 	{ "a == \"x", "column 6: a text has no end: \" is missing" },
 	{ "a == \"\\d\"",
-	    "column 7: unknown escape \\d: a backslash is \\\\, or write '...', where all stands for itself" },
+	    "column 7: unknown escape \\d: a backslash is \\\\, or write '...', where all"
+	    " stands for itself" },
 	{ "a == \"x\"i", "column 9: only patterns ignore case with i: a =~ ..." },
 	{ "a =~ x", "column 6: =~ is followed by a pattern in quotes" },
 	{ "a contains 5", "column 12: contains looks for a text in quotes, not for a number" },
@@ -208,10 +219,12 @@ static const struct { const char *text, *error; } bad[] = {
 	{ "a in []", "column 7: ] is no value: a is compared with a number or a text in quotes" },
 	{ "(a == 1", "column 1: ( is never closed" },
 	{ "a == 1)", "column 7: ) closes nothing" },
-	{ "a == 1 b == 2", "column 8: b is not expected here: conditions are joined by and and or" },
+	{ "a == 1 b == 2", "column 8: b is not expected here: conditions are joined by and"
+	    " and or" },
 	{ "a == 1 adn b == 2", "column 8: adn is written and" },
 	{ "a == 1 and", "column 11: a name is missing, such as level, message or status" },
-	{ "a. == 1", "column 1: a name ends with a dot: what follows it may need quotes, as in a[\"b c\"]" },
+	{ "a. == 1", "column 1: a name ends with a dot: what follows it may need quotes, as"
+	    " in a[\"b c\"]" },
 	{ "a[b] == 1", "column 1: [ ] holds a number or a name in quotes" },
 	{ "[\"a == 1", "column 1: a name in [\"...\"] has no end" },
 };
@@ -381,7 +394,8 @@ TEST(BentConditionsAreAConditionOrAnError)
 	test_lines_init(&tb);
 	l = json_line(&tb);
 	for (int i = 0; i < (weft_short() ? 2000 : 20000); i++) {
-		char *text = strdup(on_json[below(&seed, sizeof(on_json) / sizeof(on_json[0]))].text);
+		char *text = strdup(on_json[below(&seed,
+		    sizeof(on_json) / sizeof(on_json[0]))].text);
 		size_t n = strlen(text), at = below(&seed, n), from = below(&seed, n);
 
 		switch (below(&seed, 4)) {

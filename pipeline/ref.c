@@ -25,6 +25,16 @@ is_name_byte(unsigned char c)
 	    c == '_' || c == '-' || c == '@' || c == '$' || c >= 0x80;
 }
 
+char *
+text_dup(const char *p, size_t len)
+{
+	char *copy = xmalloc(len + 1);
+
+	memcpy(copy, p, len);
+	copy[len] = '\0';
+	return copy;
+}
+
 static struct ref_part *
 add_part(struct ref *r)
 {
@@ -43,7 +53,7 @@ scan_word(struct ref *r, const char *p)
 		p++;
 	part = add_part(r);
 	part->len = p - from;
-	part->name = strndup(from, part->len);
+	part->name = text_dup(from, part->len);
 	return p;
 }
 

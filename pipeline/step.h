@@ -19,7 +19,7 @@ struct step {
 	void		(*run)(struct step *s, struct scratch *sc, struct batch *b);
 	void		(*free)(struct step *s);	/* the step itself, too, but for name */
 	struct wants	 wants;
-	bool		 strict;	/* lines that lose an enrichment die of it; set before it runs */
+	bool		 strict;	/* a line that loses an enrichment dies of it */
 	counter		 in, out, failed;	/* lines: came, went on, lost an enrichment */
 };
 
@@ -52,8 +52,10 @@ struct step *step_rdns(const char *ref, const char *field, int64_t timeout, int6
 struct step *step_call(weft_pipeline_fn *f, void *arg);
 
 void	step_free(struct step *s);		/* NULL: nothing */
-/* For steps: an enrichment that failed.  In a strict step the line dies, else it goes on without.
-   why outlives the batch. */
+/*
+ * For steps: an enrichment that failed.  In a strict step (set before it runs) the line dies,
+ * else it goes on without.  why outlives the batch.
+ */
 void	step_failed(struct step *s, struct batch *b, struct line *l, const char *why);
 
 #endif

@@ -2,8 +2,8 @@
  * step_sample.c - sample: a share of the lines goes on
  *
  * Nothing here is random.  By a value: its hash decides, with the same outcome on every
- * machine and after every restart, so that all lines of one request stay or go together.  Without: the
- * hash of stream and line number does, so a line that is read again has the same fate.
+ * machine and after every restart, so that all lines of one request stay or go together.
+ * Without: the hash of stream and line number does, so a line that is read again has the same fate.
  */
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
  * step_table.c - table: the row of a CSV file that a line's value names becomes fields
  *
  * The file is read once, when the step is made, and kept as it is: rows are arrays of pointers
- * into it, and fields point there too.  Empty values become no field.  A key that the table does not
- * have is no failure: the line goes on as it is.
+ * into it, and fields point there too.  Empty values become no field.  A key that the table
+ * does not have is no failure: the line goes on as it is.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -131,7 +131,7 @@ read_header(struct table *t, struct csv *c, const char *path, const char *column
 
 	t->columns = xcalloc(c->n, sizeof(*t->columns));
 	for (size_t i = 0; i < c->n; i++) {
-		char *name = strndup(c->values[i].p, c->values[i].len);
+		char *name = text_dup(c->values[i].p, c->values[i].len);
 		struct column *col = &t->columns[t->ncolumns++];
 		struct buf why = { 0 };
 

@@ -416,7 +416,8 @@ TEST(FunctionsChangeJson)
 	    " odd name=<1>");
 	tb.out.len = 0;
 	buf_add(&tb.out, l->text, l->len);
-	CHECK_STR(buf_str(&tb.out), "{\"time\":\"2026-01-02T03:04:05Z\",\"msg\":\"new \\\"one\\\"\","
+	CHECK_STR(buf_str(&tb.out), "{\"time\":\"2026-01-02T03:04:05Z\",\"msg\":\"new"
+	    " \\\"one\\\"\","
 	    "\"user\":\"bob\",\"n\":\"text\",\"level\":\"error\"}");
 	CHECK_EQ(l->has & IS_CHANGED, 0);
 	/* it is still JSON, and says the same */
@@ -433,7 +434,8 @@ TEST(FunctionsChangeText)
 	struct line *l;
 
 	test_lines_init(&tb);
-	l = add(&tb, "time=2026-01-02T03:04:05Z msg=\"a \\\"b\\\"\" level=info n=5 user=\"x\\ty\\tz\"");
+	l = add(&tb, "time=2026-01-02T03:04:05Z msg=\"a \\\"b\\\"\" level=info n=5"
+	    " user=\"x\\ty\\tz\"");
 	s->run(s, tb.s, tb.b);
 	CHECK_STR(test_says(&tb, l), "error time=<2026-01-02T03:04:05Z> message=<new \"one\">"
 	    " n=<text> user=<bob> odd name=<1>");

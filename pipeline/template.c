@@ -36,7 +36,7 @@ add_environment(struct buf *text, const char *at, struct buf *err)
 		buf_printf(err, "${%s has no }", at);
 		return NULL;
 	}
-	name = strndup(at, end - at);
+	name = text_dup(at, end - at);
 	dash = strstr(name, ":-");
 	if (dash)
 		name[dash - name] = '\0';
