@@ -249,7 +249,9 @@ framing_lacks_host(const char *text, size_t len, size_t *at, bool *time)
 	if (head && head + 1 < len && isdigit((unsigned char)text[head]) && text[head + 1] == ' ')
 		return false;		/* RFC 5424 */
 	when = skip_time(text + head, len - head);
+	if (when && !begins_with_tag(text + head + when, len - head - when))
+		return false;
 	*at = head + when;
 	*time = !when;
-	return !when || begins_with_tag(text + *at, len - *at);
+	return true;
 }
