@@ -82,7 +82,7 @@ check_cuts(const char *data, size_t len, const char *want)
 		struct script s = { .data = data, .len = len, .seed = i,
 		    .next = i == 0 ? all : i == 1 ? one : any };
 
-		intake_init(&k);
+		test_intake_init(&k);
 		CHECK_EQ(run_script(&k, s, 1 << 20, NULL), 0);
 		if (len < 100)
 			CHECK_STR(intake_text(&k), want);
@@ -145,7 +145,7 @@ TEST(MoreLinesThanABatchHolds)
 
 	for (int i = 0; i < 3 * BATCH_LINES + 7; i++)
 		buf_adds(&data, "x\n");
-	intake_init(&k);
+	test_intake_init(&k);
 	CHECK_EQ(run_script(&k, (struct script){ .data = data.data, .len = data.len,
 	    .next = all }, 1 << 20, NULL), 0);
 	CHECK_EQ(k.lines, 3 * BATCH_LINES + 7);
@@ -160,7 +160,7 @@ check_broken(const char *data, const char *want, const char *why)
 	struct test_intake k;
 	const char *broken = NULL;
 
-	intake_init(&k);
+	test_intake_init(&k);
 	CHECK_EQ(run_script(&k, (struct script){ .data = data, .len = strlen(data), .next = one },
 	    1000, &broken), -EPROTO);
 	CHECK(broken && strstr(broken, why));
@@ -181,7 +181,7 @@ TEST(LinesThatAreTooLongAreCutAndDead)
 	struct test_intake k;
 	char data[] = "aaaaaaaaaaaaaaaaaaaaaaaaabbb\nok\n";
 
-	intake_init(&k);
+	test_intake_init(&k);
 	CHECK_EQ(run_script(&k, (struct script){ .data = data, .len = strlen(data), .next = any },
 	    10, NULL), 0);
 	CHECK_STR(intake_text(&k), "!aaaaaaaaaa\n!aaaaaaaaaa\n!aaaaabbb\nok\n");
@@ -197,7 +197,7 @@ TEST(ALongLineIsReadWhole)
 	memset(data, 'x', n);
 	data[n] = '\n';
 	for (int i = 0; i < 2; i++) {
-		intake_init(&k);
+		test_intake_init(&k);
 		CHECK_EQ(run_script(&k, (struct script){ .data = data, .len = n + 1, .seed = 5,
 		    .next = i ? all : any }, 8 << 20, NULL), 0);
 		CHECK_EQ(k.lines, 1);
@@ -217,7 +217,7 @@ TEST(HalfLinesHaveABound)
 	struct feed f = { .in = &k.in, .from = &from_script, .arg = &s, .halves = &halves };
 
 	memset(data, 'x', 100000);
-	intake_init(&k);
+	test_intake_init(&k);
 	f.framing.max = 1 << 20;
 	f.st = k.in.open(&k.in, "script", NULL, NULL);
 	CHECK_EQ(feed_run(NULL, &f), 0);
@@ -235,7 +235,7 @@ TEST(ErrorsEndAFeedAndItsHalfLineIsDelivered)
 {
 	struct test_intake k;
 
-	intake_init(&k);
+	test_intake_init(&k);
 	CHECK_EQ(run_script(&k, (struct script){ .data = "<1>a\n<1>b", .len = 9, .next = one,
 	    .end = -ECONNRESET }, 1000, NULL), -ECONNRESET);
 	CHECK_STR(intake_text(&k), "<1>a\n<1>b\n");
@@ -246,7 +246,7 @@ TEST(WhatNobodyTakesIsLostAndSaidSo)
 {
 	struct test_intake k;
 
-	intake_init(&k);
+	test_intake_init(&k);
 	k.refuses = true;
 	CHECK_EQ(run_script(&k, (struct script){ .data = "<1>a\n<1>b", .len = 9, .next = all },
 	    1000, NULL), -ESHUTDOWN);
@@ -306,7 +306,7 @@ stdin_begin(struct stdin_test *s, int fd)
 	CHECK_EQ(dup2(fd, 0), 0);
 	close(fd);
 	s->ctx = weft_with_cancel(NULL);
-	intake_init(&s->t);
+	test_intake_init(&s->t);
 	weft_waitgroup_go(&s->end, run_stdin, s);
 }
 

@@ -50,7 +50,6 @@ add_line(struct batch *b, size_t from, size_t len, size_t end, const char *error
 	if (error) {
 		l->error = error;
 		l->fate = DEAD;
-		b->nerrors++;
 	}
 }
 

@@ -24,6 +24,7 @@ struct stream {
 
 struct test_intake {
 	struct intake	 in;
+	struct budget	 budget;
 	struct batch_pool pool;
 	weft_mutex	 lock;
 	weft_cond	 changed;
@@ -40,7 +41,6 @@ static struct batch *
 intake_get(struct intake *in, struct stream *st, size_t room)
 {
 	struct test_intake *t = container_of(in, struct test_intake, in);
-	struct batch *b = NULL;
 
 	(void)st;
 	weft_mutex_lock(&t->lock);
@@ -50,9 +50,7 @@ intake_get(struct intake *in, struct stream *st, size_t room)
 	weft_mutex_unlock(&t->lock);
 	if (refuses)
 		return NULL;
-	b = batch_get(&t->pool);
-	buf_grow(&b->bytes, room + BATCH_PAD);
-	return b;
+	return batch_get(NULL, &t->pool, room);
 }
 
 static void
@@ -160,12 +158,13 @@ intake_ours(struct intake *in, dev_t dev, ino_t ino)
 }
 
 static inline void
-intake_init(struct test_intake *t)
+test_intake_init(struct test_intake *t)
 {
 	*t = (struct test_intake){ .in = { .get = intake_get, .submit = intake_submit,
 	    .open = intake_open, .close = intake_close, .lost = intake_lost,
 	    .tell = intake_tell, .ours = intake_ours, .batch = 64 << 10 } };
-	batch_pool_init(&t->pool, 4, t->in.batch);
+	budget_init(&t->budget, 1 << 20);
+	batch_pool_init(&t->pool, &t->budget, t->in.batch, 4);
 }
 
 static inline void

@@ -3,7 +3,7 @@
 #define WEFT_PIPELINE_LISTENING_TEST_H
 
 #include "intake_test.h"
-#include "syslog.h"
+#include "listeners.h"
 
 struct listening {
 	struct test_intake t;
@@ -26,7 +26,7 @@ listening_open(struct listening *l, const char *addresses)
 {
 	struct buf err = { 0 };
 
-	intake_init(&l->t);
+	test_intake_init(&l->t);
 	l->o.listen = addresses;
 	if (source_syslog_listen(&l->o, &l->s, &err))
 		weft_logf("%s", buf_str(&err));

@@ -1,5 +1,5 @@
 /*
- * source_syslog.c - syslog from other machines and from this one; see syslog.h
+ * source_syslog.c - syslog from other machines and from this one; see listeners.h
  *
  * Addresses are net.h's, and "tls://" and "unixgram:".  An empty host is every address of
  * this machine: one IPv6 socket, which takes IPv4 too, where there is IPv6.  Unix sockets may be
@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "syslog.h"
+#include "listeners.h"
 
 enum { RECEIVE_BUFFER = 16 << 20 };	/* what we ask for; the system gives what it allows */
 
@@ -445,16 +446,38 @@ accept_one(weft_ctx *ctx, struct syslog_run *r, struct syslog_socket *s, weft_co
 	return err;
 }
 
-/* Those who came before the end are connected as far as they know, and may have sent. */
+/*
+ * From here on nobody gets into the queue: a peer whose bytes the kernel acknowledges there, and
+ * then forgets, would have lost them.  TCP's packets to the listener are dropped, which its peers
+ * take for a bad line, until the port is closed; unix peers are refused.
+ */
+static void
+shut_door(struct syslog_socket *s)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog all = { 1, &drop };
+	int fd = weft_listener_fd(s->listener);
+
+	if (s->kind == SYSLOG_UNIX)
+		shutdown(fd, SHUT_RD);
+	else
+		setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &all, sizeof(all));
+}
+
+/* Those who came before are connected, as far as they know, and may have sent. */
 static void
 accept_last(struct syslog_run *r, struct syslog_socket *s)
 {
 	weft_ctx *soon = weft_with_timeout(NULL, 10 * WEFT_MS);
 	weft_conn *c;
 
+	shut_door(s);
 	for (int n = 0; n < SYSLOG_CONNECTIONS && !accept_one(soon, r, s, &c); n++)
 		serve(r, s, c);
 	weft_ctx_free(soon);
+	weft_listener_close(s->listener);
+	s->listener = NULL;
+	weft_waitgroup_done(&r->doors);
 }
 
 static void
@@ -500,10 +523,12 @@ source_syslog_run(weft_ctx *ctx, struct intake *in, struct syslog_sockets *s,
 	r->room = weft_semaphore_new(SYSLOG_CONNECTIONS + s->n);
 	weft_waitgroup_add(&r->end, s->n);
 	for (int i = 0; i < s->n; i++) {
-		if (s->all[i].listener)
+		if (s->all[i].listener) {
+			weft_waitgroup_add(&r->doors, 1);
 			weft_go(accept_all, r, &s->all[i]);
-		else
+		} else {
 			weft_go(receive_all, r, &s->all[i]);
+		}
 	}
 	weft_waitgroup_wait(&r->end);
 	weft_semaphore_free(r->room);

@@ -24,9 +24,3 @@ void source_file_run(weft_ctx *ctx, struct intake *in, const struct weft_source_
 	in->close(in, st, false, false);
 	close(fd);
 }
-void source_stdin_run(weft_ctx *ctx, struct intake *in, const struct weft_source_options *o){(void)ctx;(void)in;(void)o;}
-int source_syslog_check(const struct weft_source_options *o, struct buf *err){(void)o;(void)err;return 0;}
-int source_syslog_listen(const struct weft_source_options *o, struct syslog_sockets **out, struct buf *err){(void)o;(void)out;(void)err;return 0;}
-void source_syslog_run(weft_ctx *ctx, struct intake *in, struct syslog_sockets *s, const struct weft_source_options *o){(void)ctx;(void)in;(void)s;(void)o;}
-void source_syslog_close(struct syslog_sockets *s){(void)s;}
-struct sink *sink_syslog(const struct weft_syslog_options *o, struct buf *err){(void)o;(void)err;return NULL;}

@@ -1,5 +1,5 @@
 /*
- * syslog_conn.c - one connection: TCP, TLS or unix; see syslog.h
+ * syslog_conn.c - one connection: TCP, TLS or unix; see listeners.h
  *
  * TCP tells the sender that the kernel has its bytes, not that we have them.  So at the end we
  * read what there is, close our side, which asks the peer to stop, and read on for a moment:
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "syslog.h"
+#include "listeners.h"
 
 struct connection {
 	struct syslog_run *r;
@@ -130,6 +130,8 @@ linger(struct connection *k)
 	feed_drain(&k->feed, DRAIN_BYTES);
 	if (k->feed.ended || k->feed.stopped || k->feed.framing.broken)
 		return;
+	/* a peer that hears it connects again at once: not to a door that is just being shut */
+	weft_waitgroup_wait(&k->r->doors);
 	soon = weft_with_timeout(NULL, LINGER);
 	say_bye(soon, k);
 	feed_run(soon, &k->feed);

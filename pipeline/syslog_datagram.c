@@ -1,5 +1,5 @@
 /*
- * syslog_datagram.c - a socket with datagrams: UDP or unix; see syslog.h
+ * syslog_datagram.c - a socket with datagrams: UDP or unix; see listeners.h
  *
  * A datagram is a message, newlines and NULs inside it included; those at its end go.  Many are
  * taken with one call, into slots of the largest size, of which only what arrives is touched, and
@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "syslog.h"
+#include "listeners.h"
 
 enum {
 	SLOTS = 64,
@@ -208,7 +208,6 @@ add_datagram(struct receiver *v, int i, bool many)
 		v->r->in->lost(v->r->in, v->st, all - size, "the end of a datagram above 64 KiB");
 		l->error = "a piece of a datagram that is too long";
 		l->fate = DEAD;
-		v->b->nerrors++;
 	}
 }
 

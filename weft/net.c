@@ -382,6 +382,12 @@ int weft_conn_fd(weft_conn *c)
 	return c->s.fd;
 }
 
+int weft_listener_fd(weft_listener *l)
+{
+	bubble_refuse("weft_listener_fd", true);
+	return l->s.fd;
+}
+
 int weft_close_write(weft_conn *c)
 {
 	if (c->s.mem)

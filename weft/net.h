@@ -62,6 +62,7 @@ const char *weft_listener_addr(weft_listener *l);
 const char *weft_conn_local(weft_conn *c);
 const char *weft_conn_remote(weft_conn *c);
 int	weft_conn_fd(weft_conn *c);	/* borrowed; non-blocking */
+int	weft_listener_fd(weft_listener *l);	/* the same */
 
 int	weft_close_write(weft_conn *c);	/* the peer reads the end of the stream */
 int	weft_close_read(weft_conn *c);

@@ -1,5 +1,5 @@
 /*
- * syslog.h - private: what listens, and what runs on it
+ * listeners.h - private: what listens, and what runs on it
  *
  *	source_syslog.c    addresses and sockets, and the goroutine that accepts
  *	syslog_conn.c      a connection: TCP, TLS, unix
@@ -9,8 +9,8 @@
  * connections that wait to be accepted are accepted still, everybody reads what the
  * kernel has, and then peers are told that we go and have LINGER to stop sending.
  */
-#ifndef WEFT_PIPELINE_SYSLOG_H
-#define WEFT_PIPELINE_SYSLOG_H
+#ifndef WEFT_PIPELINE_LISTENERS_H
+#define WEFT_PIPELINE_LISTENERS_H
 
 #include "feed.h"
 #include "patterns/semaphore.h"
@@ -56,6 +56,7 @@ struct syslog_run {
 	weft_semaphore	*room;		/* for connections */
 	struct feed_halves halves;
 	weft_waitgroup	 end;
+	weft_waitgroup	 doors;		/* listeners that still accept */
 	struct gripe	 full, accept, handshake, framing, broken;
 };
 
