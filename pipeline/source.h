@@ -95,7 +95,7 @@ int	source_syslog_listen(const struct weft_source_options *o, struct syslog_sock
 	    struct buf *err);
 void	source_syslog_run(weft_ctx *ctx, struct intake *in, struct syslog_sockets *s,
 	    const struct weft_source_options *o);
-void	source_syslog_close(struct syslog_sockets *s);	/* after run */
+void	source_syslog_close(struct syslog_sockets *s);	/* after run; NULL: nothing */
 
 /*
  * split.c: finds the lines in b->bytes, from its beginning: at most BATCH_LINES, whole ones, and

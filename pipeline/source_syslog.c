@@ -349,6 +349,8 @@ source_syslog_listen(const struct weft_source_options *o, struct syslog_sockets 
 void
 source_syslog_close(struct syslog_sockets *s)
 {
+	if (!s)
+		return;
 	for (int i = 0; i < s->n; i++) {
 		struct syslog_socket *one = &s->all[i];
 
