@@ -113,6 +113,40 @@ TEST(BadSetsAreExplained)
 	    " backslashes and control characters cannot be in one");
 }
 
+/* What is read is used; what is not has a reason. */
+TEST(TemplatesOfAnyBytes)
+{
+	static const char alphabet[] = "{}$a.[\"]0:-HOME x\\";
+	struct test_lines tb;
+	uint64_t seed = 13;
+
+	test_lines_init(&tb);
+	add(&tb, "{\"a\":[{\"x\":1}],\"HOME\":\"y\"}");
+	for (int i = 0; i < 10000; i++) {
+		size_t len = i % 16;
+		char *text = malloc(len + 1);
+		struct buf err = { 0 };
+		struct step *s;
+
+		for (size_t j = 0; j < len; j++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			text[j] = alphabet[(seed >> 33) % (sizeof(alphabet) - 1)];
+		}
+		text[len] = '\0';
+		s = step_set("f", text, &err);
+		CHECK_EQ(s == NULL, err.len > 0);
+		if (s) {
+			s->run(s, tb.s, tb.b);
+			step_free(s);
+			/* the field's text may have been the step's */
+			tb.b->lines[0].nfields = 2;
+		}
+		buf_finish(&err);
+		free(text);
+	}
+	test_lines_finish(&tb);
+}
+
 TEST(NamesThatAreTakenGetUnderscores)
 {
 	struct test_lines tb;

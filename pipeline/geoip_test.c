@@ -310,3 +310,32 @@ TEST(BadDatabasesAreExplained)
 	CHECK(strncmp(buf_str(&err), want, strlen(want)) == 0);
 	buf_finish(&err);
 }
+
+TEST(DamagedDatabasesAreFailures)
+{
+	static const uint8_t nine[1] = { 9 }, eight[1] = { 8 };
+	struct mmdb m = { .n = 1, .tree = { { NOTHING, NOTHING } } };
+	struct test_lines tb;
+	struct buf err = { 0 };
+	char path[512];
+	struct step *s;
+	struct line *a, *b;
+
+	mm_network(&m.values);
+	mm_insert(&m, nine, 8, VALUE | 100000);	/* far behind the end */
+	mm_insert(&m, eight, 8, VALUE);
+	mm_write(&m, 4, "bad.mmdb");
+	buf_finish(&m.values);
+	s = made(step_geoip(path_of(path, "bad.mmdb"), "ip", NULL, &err), &err);
+	test_lines_init(&tb);
+	a = add(&tb, "{\"ip\":\"9.9.9.9\"}");
+	b = add(&tb, "{\"ip\":\"8.8.8.8\"}");
+	s->strict = true;
+	s->run(s, tb.s, tb.b);
+	CHECK_STR(a->error, "geoip: the database is damaged");
+	CHECK_EQ(a->fate, DEAD);
+	CHECK_STR(added(&tb, b), "geoip.asn:64512 geoip.org=Example Net");
+	CHECK_EQ(b->fate, KEPT);
+	step_free(s);
+	test_lines_finish(&tb);
+}

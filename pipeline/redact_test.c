@@ -348,6 +348,7 @@ TEST(RedactingNeverBreaksALine)
 		struct test_lines tb;
 		struct buf text = { 0 };
 		struct line *l;
+		char *says;
 
 		for (int j = 0; j < 12; j++) {
 			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
@@ -357,12 +358,14 @@ TEST(RedactingNeverBreaksALine)
 		l = test_parse(&tb, text.data, text.len, WEFT_LINE_AUTO, true);
 		if (!l->error) {
 			s->run(s, tb.s, tb.b);
-			if (strstr(test_says(&tb, l), "bob@example.com"))
-				weft_logf("%.*s: %s", (int)text.len, text.data, buf_str(&tb.out));
-			CHECK(!strstr(buf_str(&tb.out), "bob@example.com") || l->kind == LINE_JSON);
+			says = strdup(test_says(&tb, l));
+			weft_logf("%.*s: %s", (int)text.len, text.data, says);
+			CHECK(!strstr(says, "bob@example.com"));
+			/* JSON says the same when it is read again */
 			if (l->kind == LINE_JSON)
-				CHECK(test_parse(&tb, l->text, l->len, WEFT_LINE_JSON,
-				    true)->error == NULL);
+				CHECK_STR(test_says(&tb, test_parse(&tb, l->text, l->len,
+				    WEFT_LINE_JSON, true)), says);
+			free(says);
 		}
 		test_lines_finish(&tb);
 		buf_finish(&text);

@@ -30,22 +30,35 @@ struct step {
 struct step *step_where(const char *expr, struct buf *err);
 /* keep a share (0 to 1) of the lines; by: all lines with the same value, or none; NULL: each */
 struct step *step_sample(double share, const char *by, struct buf *err);
-/* per: a ref, or NULL for all together; patterns/ratelimit */
+/*
+ * So many lines in per_ns, and as many as burst (0: events) at once; the rest is LIMITED.
+ * per: each value of a ref by itself; NULL: all together.
+ */
 struct step *step_limit(int64_t events, int64_t per_ns, int64_t burst, const char *per,
 	    struct buf *err);
-/* by: a ref (NULL: message); a line equal to one of the last window ns is REPEATED */
+/*
+ * Lines equal to one that went on in the last window ns are REPEATED.  by: a ref whose text
+ * they have in common; NULL: message, level, tag, host and source.
+ */
 struct step *step_dedup(int64_t window, const char *by, struct buf *err);
-/* Each what is "email", "card" (with Luhn's check), "ipv4", "ipv6", "bearer", or a regex. */
+/*
+ * Each what is "email", "card" (with Luhn's check), "ipv4", "ipv6", "bearer" (JSON web tokens
+ * too), or a regex.  with takes its place; NULL: [email] and so on, of a regex [redacted].
+ */
 struct step *step_redact(const char *const *what, int n, const char *with, struct buf *err);
-/* field = value, with ${ENV} and {ref} in it replaced */
+/*
+ * Enrichment.  A field that the line has already, or that outputs write by themselves, stays:
+ * ours gets an underscore in front.  prefix: PREFIX.name; NULL: name.
+ */
+/* field = value, with ${ENV}, ${ENV:-default} and {ref} in it replaced; {{ is a brace */
 struct step *step_set(const char *field, const char *value, struct buf *err);
 /* Rows of a CSV file whose column key equals ref: the other columns become fields. */
 struct step *step_table(const char *csv, const char *column, const char *ref,
 	    const char *prefix, struct buf *err);
-/* country, city, ... of the address in ref, from an mmdb; fields PREFIX.country and so on */
+/* country, city, ... of the address in ref, from an mmdb; prefix NULL: geoip */
 struct step *step_geoip(const char *mmdb, const char *ref, const char *prefix,
 	    struct buf *err);
-/* the name of the address in ref goes into field; cached, given up after timeout ns */
+/* the name of the address in ref; a batch waits for timeout ns (0: 1 s); cached for ttl (0: 1 h) */
 struct step *step_rdns(const char *ref, const char *field, int64_t timeout, int64_t ttl,
 	    struct buf *err);
 /* the user's function */

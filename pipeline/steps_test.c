@@ -443,3 +443,71 @@ TEST(FunctionsChangeText)
 	step_free(s);
 	test_lines_finish(&tb);
 }
+
+/* A million lines a second are 1000 ns each, for all steps together. */
+static void
+bench_step(weft_b *b, struct step *s, bool fields)
+{
+	struct test_lines tb;
+
+	test_lines_init(&tb);
+	for (int i = 0; i < 1000; i++) {
+		char text[200];
+		int n = snprintf(text, sizeof(text), "{\"time\":\"2026-01-02T03:04:05Z\","
+		    "\"level\":\"%s\",\"msg\":\"request %d done\",\"status\":%d,"
+		    "\"path\":\"/api/v1/items\",\"user\":\"u%d\"}", i % 2 ? "warn" : "info",
+		    i, i % 3 ? 200 : 503, i % 100);
+
+		test_parse(&tb, text, n, WEFT_LINE_JSON, fields);
+	}
+	for (int64_t i = weft_loops(b); i > 0; i -= 1000) {
+		for (int j = 0; j < 1000; j++)
+			tb.b->lines[j].fate = KEPT;
+		s->run(s, tb.s, tb.b);
+	}
+	CHECK(s->in > 0);
+	step_free(s);
+	test_lines_finish(&tb);
+}
+
+BENCH(StepWhereLevel)
+{
+	struct buf err = { 0 };
+
+	bench_step(b, made(step_where("level >= warn", &err), &err), false);
+}
+
+BENCH(StepWhereStatusAndPath)
+{
+	struct buf err = { 0 };
+
+	bench_step(b, made(step_where("status >= 500 and path =~ \"^/api\"", &err), &err), true);
+}
+
+BENCH(StepSampleByUser)
+{
+	struct buf err = { 0 };
+
+	bench_step(b, made(step_sample(0.5, "user", &err), &err), true);
+}
+
+BENCH(StepLimitPerUser)
+{
+	struct buf err = { 0 };
+
+	bench_step(b, made(step_limit(1000, WEFT_SECOND, 0, "user", &err), &err), true);
+}
+
+BENCH(StepDedup)
+{
+	struct buf err = { 0 };
+
+	bench_step(b, made(step_dedup(WEFT_SECOND, NULL, &err), &err), false);
+}
+
+BENCH(StepSet)
+{
+	struct buf err = { 0 };
+
+	bench_step(b, made(step_set("env", "prod", &err), &err), true);
+}
