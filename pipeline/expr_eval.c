@@ -1,9 +1,10 @@
 /*
  * expr_eval.c - is a condition true of a line
  *
- * Nothing is allocated, but for the scratch's room, which grows to the longest text that
- * had to be unescaped, and where a name of JSON is written with escapes.  A value that is missing makes every comparison false; those that
- * deny (!=, !~, not in) are the opposite of the ones they deny.
+ * Nothing is allocated, but for the scratch's room, which grows to the longest text that had
+ * to be unescaped, and where a name in JSON is written with escapes.  A value that is missing
+ * makes every comparison false; those that deny (!=, !~, not in) are the opposite of the ones
+ * they deny.
  */
 #include "expr_impl.h"
 #include "json.h"

@@ -264,6 +264,18 @@ parse_name(struct parser *p, struct node *n)
 	return n->ref != NULL;
 }
 
+/* After the word; parentheses are what a function would have. */
+static bool
+parse_exists(struct parser *p, struct node *n)
+{
+	bool open = expr_take(p, '(');
+	const char *from = p->at - 1;
+
+	if (!parse_name(p, n))
+		return false;
+	return !open || expr_take(p, ')') || expr_fail(p, from, "( is never closed");
+}
+
 static struct node *
 parse_comparison(struct parser *p)
 {
@@ -271,7 +283,7 @@ parse_comparison(struct parser *p)
 	const char *at;
 
 	if (take_word(p, "exists")) {
-		if (parse_name(p, n))
+		if (parse_exists(p, n))
 			return n;
 	} else if (parse_name(p, n)) {
 		expr_blanks(p);

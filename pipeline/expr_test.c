@@ -68,6 +68,7 @@ static const struct { const char *text; bool want; } on_json[] = {
 	{ "not missing == 1", true },
 	{ "exists missing", false },
 	{ "not exists missing", true },
+	{ "exists(user.name) and not exists ( missing )", true },
 	{ "exists none", true },
 	{ "none == null", true },
 	{ "flag == true", true },
@@ -218,6 +219,8 @@ static const struct { const char *text, *error; } bad[] = {
 	{ "a in [5", "column 8: a list goes on with a comma or ends with ]" },
 	{ "a in []", "column 7: ] is no value: a is compared with a number or a text in quotes" },
 	{ "(a == 1", "column 1: ( is never closed" },
+	{ "exists (a", "column 8: ( is never closed" },
+	{ "exists", "column 7: a name is missing, such as level, message or status" },
 	{ "a == 1)", "column 7: ) closes nothing" },
 	{ "a == 1 b == 2", "column 8: b is not expected here: conditions are joined by and"
 	    " and or" },
