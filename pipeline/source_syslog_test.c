@@ -472,8 +472,11 @@ talk_sealed(struct sealed_talk *k)
 			break;		/* a refusal comes late in TLS 1.3 */
 		out->len = 0;
 	}
-	if (!k->good)
-		k->err = tls_read(NULL, t, c, &byte, 1, &why);
+	if (k->good)
+		weft_close_write(c);
+	/* to the end: who closes with something unread resets what the other has not */
+	ssize_t n = k->err ? k->err : tls_read(NULL, t, c, &byte, 1, &why);
+	k->err = k->good ? k->err : n;
 	tls_free(t);
 	tls_setup_free(setup);
 	weft_conn_close(c);
