@@ -75,8 +75,8 @@ fill(struct feed *f, struct batch *b)
 	return n > 0;
 }
 
-/* Cuts b and hands it on; what is left over comes back to rest. */
-static void
+/* Cuts b and hands it on; what is left over comes back to rest.  False: it was all. */
+static bool
 hand_on(struct feed *f, struct batch *b, bool final)
 {
 	size_t taken = framing_cut(&f->framing, b, final);
@@ -86,12 +86,13 @@ hand_on(struct feed *f, struct batch *b, bool final)
 	f->came += taken;
 	if (!b->nlines) {
 		batch_unref(b);
-		return;
+		return taken;
 	}
 	batch_seal(b, f->sent, f->came, f->lines + 1);
 	f->sent = f->came;
 	f->lines += b->nlines;
 	f->in->submit(f->in, f->st, b);
+	return true;
 }
 
 /* A batch with rest in it; all of rest is out of it. */
@@ -125,7 +126,8 @@ pass_lines(struct feed *f, bool full)
 			return;
 		if (full && !f->ended)
 			full = fill(f, b);
-		hand_on(f, b, false);
+		if (!hand_on(f, b, false))
+			return;		/* it may go on: several lines can be one */
 	}
 }
 

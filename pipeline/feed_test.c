@@ -286,6 +286,7 @@ TEST(HostsThatAreMissing)
 
 struct stdin_test {
 	struct test_intake t;
+	const char	*multiline;
 	weft_ctx	*ctx;
 	int		 saved, to;
 	weft_waitgroup	 end;
@@ -295,7 +296,8 @@ static void
 run_stdin(struct stdin_test *s)
 {
 	source_stdin_run(s->ctx, &s->t.in, &(struct weft_source_options){
-	    .standard_input = true });
+	    .standard_input = true, .multiline = s->multiline,
+	    .multiline_wait = 5 * WEFT_MS });
 }
 
 /* Descriptor 0 is ours until stdin_end. */
@@ -373,5 +375,24 @@ TEST(StdinCancelledDeliversItsHalfLine)
 	intake_wait_closed(&s.t, 1);
 	CHECK_STR(intake_text(&s.t), "one\nhalf\n");
 	close(fd[1]);
+	stdin_end(&s);
+}
+
+TEST(StdinLinesThatAreOne)
+{
+	struct stdin_test s = { .multiline = "indent" };
+	int fd[2];
+
+	REQUIRE(pipe2(fd, O_CLOEXEC) == 0);
+	stdin_begin(&s, fd[0]);
+	CHECK_EQ(write(fd[1], "one\n more\ntwo\n more\nha", 22), 22);
+	intake_wait_lines(&s.t, 1);
+	CHECK_STR(intake_text(&s.t), "one\n more\n");
+	CHECK_EQ(write(fd[1], "lf\n of\n", 7), 7);
+	intake_wait_lines(&s.t, 3);		/* though the pipe is open, and could go on */
+	CHECK_STR(intake_text(&s.t), "one\n more\ntwo\n more\nhalf\n of\n");
+	close(fd[1]);
+	intake_wait_closed(&s.t, 1);
+	CHECK_EQ(s.t.lines, 3);
 	stdin_end(&s);
 }

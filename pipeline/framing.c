@@ -106,7 +106,6 @@ cut_newlines(struct framing *f, struct batch *b, bool final)
 		f->cut = torn;
 		at = to;
 	}
-	f->searched = 0;
 	return at;
 }
 
@@ -193,16 +192,27 @@ framing_whole(struct framing *f, const struct buf *rest)
 	return newline_there(f, rest);
 }
 
-size_t
-framing_cut(struct framing *f, struct batch *b, bool final)
+static size_t
+cut(struct framing *f, struct batch *b, bool final)
 {
-	if (f->kind == FRAMING_UNKNOWN)
-		detect(f, b->bytes.data, b->bytes.len, true);
 	if (f->kind == FRAMING_TEXT)
 		return split_lines(b, f->multiline, f->scratch, final, f->max, &f->ncut);
 	if (f->kind == FRAMING_OCTETS)
 		return cut_octets(f, b, final);
 	return cut_newlines(f, b, final);
+}
+
+size_t
+framing_cut(struct framing *f, struct batch *b, bool final)
+{
+	size_t taken;
+
+	if (f->kind == FRAMING_UNKNOWN)
+		detect(f, b->bytes.data, b->bytes.len, true);
+	taken = cut(f, b, final);
+	/* unless the batch is full, what is left waits for a newline that has not come yet */
+	f->searched = b->nlines == BATCH_LINES ? 0 : b->bytes.len - taken;
+	return taken;
 }
 
 /* ---- RFC 3164, section 4.3: what a relay adds ---- */

@@ -31,8 +31,7 @@ struct framing {
 bool	framing_whole(struct framing *f, const struct buf *rest);
 /*
  * Finds the messages in b->bytes, from its beginning; if final, the last one need not be whole.
- * Returns how many bytes they take.  Never 0 when final, or after framing_whole on the
- * same bytes, but for bytes that framing broke at.  0 and no line otherwise.
+ * Returns how many bytes they take; not 0 when final.
  */
 size_t	framing_cut(struct framing *f, struct batch *b, bool final);
 

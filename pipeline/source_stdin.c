@@ -116,6 +116,8 @@ source_stdin_run(weft_ctx *ctx, struct intake *in, const struct weft_source_opti
 	f.framing.kind = FRAMING_TEXT;
 	f.framing.max = o->max_line ? o->max_line : MAX_LINE;
 	f.framing.multiline = multiline_new(o->multiline, o->format, &why);
+	if (why.len)
+		in->tell(in, -EINVAL, "standard input: %s", buf_str(&why));
 	if (f.framing.multiline) {
 		f.framing.scratch = scratch_new();
 		f.wait = o->multiline_wait ? o->multiline_wait : WEFT_SECOND;
