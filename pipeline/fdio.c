@@ -7,17 +7,30 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "fdio.h"
 #include "weft/net.h"
+#include "weft/weft.h"
+
+static _Atomic(fdio_fault_fn *) fault;
+
+void
+fdio_fault(fdio_fault_fn *f)
+{
+	atomic_store(&fault, f);
+}
 
 int
 fdio_open(const char *path, int flags, int mode)
 {
-	int fd, err;
+	fdio_fault_fn *f = atomic_load_explicit(&fault, memory_order_relaxed);
+	int fd, err = f ? f(-1, 0) : 0;
 
+	if (err)
+		return err;
 	weft_enter_blocking();		/* a pipe waits for its other end */
 	fd = open(path, flags | O_CLOEXEC, mode);
 	err = errno;
@@ -50,6 +63,52 @@ fdio_read(int fd, void *buf, size_t n)
 		got = read_bracketed(fd, buf, n);
 	while (got == -EINTR);
 	return got;
+}
+
+static ssize_t
+pread_bracketed(int fd, void *buf, size_t n, uint64_t at)
+{
+	ssize_t got;
+	int err;
+
+	weft_enter_blocking();
+	got = pread(fd, buf, n, at);
+	err = errno;
+	weft_leave_blocking();
+	return got < 0 ? -err : got;
+}
+
+static ssize_t
+pread_some(int fd, void *buf, size_t n, uint64_t at)
+{
+	struct iovec iov = { buf, n };
+	fdio_fault_fn *f = atomic_load_explicit(&fault, memory_order_relaxed);
+	int err = f ? f(fd, at) : 0;
+	ssize_t got;
+
+	if (err)
+		return err;
+	got = preadv2(fd, &iov, 1, at, RWF_NOWAIT);
+	return got >= 0 ? got : pread_bracketed(fd, buf, n, at);
+}
+
+ssize_t
+fdio_pread(int fd, void *buf, size_t n, uint64_t at)
+{
+	size_t done = 0;
+	ssize_t got;
+
+	while (done < n) {
+		got = pread_some(fd, (char *)buf + done, n - done, at + done);
+		if (got == -EINTR)
+			continue;
+		if (got < 0)
+			return done ? (ssize_t)done : got;	/* the error comes again */
+		if (got == 0)
+			break;
+		done += got;
+	}
+	return done;
 }
 
 static ssize_t
