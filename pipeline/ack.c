@@ -166,7 +166,8 @@ absorb(struct standing *at)
 		if (at->early[n].to.offset > m->at.offset)
 			m->at = at->early[n].to;
 	at->nearly -= n;
-	memmove(at->early, at->early + n, at->nearly * sizeof(*at->early));
+	if (n)
+		memmove(at->early, at->early + n, at->nearly * sizeof(*at->early));
 	if (m->ahead.to.offset > m->at.offset && m->ahead.from <= m->at.offset)
 		m->at = m->ahead.to;
 }
@@ -312,11 +313,13 @@ take(struct output *o, struct saving *v)
 		v->marks[i] = at->mark;
 		v->nearly[i] = at->nearly;
 		v->early[i] = xmalloc((at->nearly + 1) * sizeof(struct span));
-		memcpy(v->early[i], at->early, at->nearly * sizeof(struct span));
+		if (at->nearly)
+			memcpy(v->early[i], at->early, at->nearly * sizeof(struct span));
 	}
 	v->naccounts = o->naccounts;
 	v->accounts = xcalloc(v->naccounts + 1, sizeof(*v->accounts));
-	memcpy(v->accounts, o->unsaved, v->naccounts * sizeof(*v->accounts));
+	if (v->naccounts)
+		memcpy(v->accounts, o->unsaved, v->naccounts * sizeof(*v->accounts));
 	v->sent = o->spill_sent;
 	weft_mutex_unlock(&o->lock);
 	if (o->sink->kind->save)
