@@ -78,9 +78,12 @@ due(struct output *o)
 static void
 checkpoint(struct output *o)
 {
+	const struct weft_file_options *f = o->opt.file;
+	int64_t every = o->p->opt.checkpoint, fsync = f && !f->fsync ? WEFT_SECOND : f ? f->fsync : 0;
 	int err = ack_checkpoint(o, true);
 
-	o->next_checkpoint = weft_now() + o->p->opt.checkpoint;
+	/* a file's checkpoint is what makes it durable, so it comes as often as its fsync: says */
+	o->next_checkpoint = weft_now() + (fsync > every ? fsync : every);
 	if (err)
 		failing(o, err);
 	else if (!o->delivering)

@@ -178,7 +178,8 @@ file_sync(struct sink *s)
 	fs->late = 0;
 	one = files_flush_all(fs);
 	err = err ? err : one;
-	one = fs->opt.fsync < 0 ? 0 : files_sync(fs, fs->opt.fsync == 1);
+	/* what is saved must be on the disk: else a power cut could leave a file shorter than that */
+	one = fs->opt.fsync < 0 ? 0 : files_sync(fs, true);
 	return err ? err : one;
 }
 
