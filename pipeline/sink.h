@@ -42,7 +42,7 @@ struct sink_kind {
 	 */
 	int	(*write)(weft_ctx *ctx, struct sink *s, const struct parcel *p, uint32_t *done,
 		    struct rejects *r);
-	/* Makes all of it safe from a crash of the machine; the files' own fsync: policy is up to it. */
+	/* Makes all of it safe from a crash of the machine, unless its options do not want that. */
 	int	(*sync)(struct sink *s);
 	/*
 	 * What open needs of all that was written so far.  A parcel counts once write has returned 0
@@ -65,7 +65,6 @@ struct sink {
 	 */
 	int	(*commit)(void *arg);
 	void	*commit_arg;
-	int64_t	 sync_every;		/* ns; 0: before every checkpoint; -1: never */
 	/* Set by the sink, when write, sync or tick failed: */
 	struct buf why;			/* a sentence; empty: the error's number says it all */
 	int64_t	 after;			/* ns that the other side wants to be left alone; 0: any */

@@ -70,10 +70,10 @@ TEST(FailedSyncIsToldUntilTheBytesAreSafe)
 	end_model(&m);
 }
 
-TEST(FileIsSyncedAsOftenAsTheOptionsSay)
+TEST(FileIsSyncedWithEachCheckpointButIfNever)
 {
 	static const struct { int64_t fsync; int after_sync, after_second; } policy[] = {
-		{ 1, 5, 5 }, { -1, 0, 0 }, { 5 * WEFT_SECOND, 0, 0 }, { WEFT_SECOND, 0, 1 },
+		{ 1, 5, 5 }, { -1, 0, 0 }, { 5 * WEFT_SECOND, 5, 5 }, { WEFT_SECOND, 5, 5 },
 	};
 	char path[512];
 
