@@ -1,7 +1,8 @@
 /*
  * listeners.h - private: what listens, and what runs on it
  *
- *	source_syslog.c    addresses and sockets, and the goroutine that accepts
+ *	syslog_sockets.c   addresses and sockets
+ *	source_syslog.c    the goroutines that accept
  *	syslog_conn.c      a connection: TCP, TLS, unix
  *	syslog_datagram.c  a socket with datagrams: UDP, unixgram
  *
@@ -39,6 +40,7 @@ struct syslog_sockets {
 	struct syslog_socket *all;
 	int		 n;
 	struct tls_setup *tls;
+	int		 most;		/* connections at a time */
 };
 
 /* Trouble that may come often is told at most once a minute, with how often it was. */

@@ -203,6 +203,18 @@ add_escaped(struct buf *b, const char *text, size_t len)
 }
 
 static void
+add_length(struct buf *b, size_t len)
+{
+	char text[24], *p = text + sizeof(text);
+
+	*--p = ' ';
+	do
+		*--p = '0' + len % 10;
+	while (len /= 10);
+	buf_add(b, p, text + sizeof(text) - p);
+}
+
+static void
 add_record(struct forwarder *f, const char *text, size_t len)
 {
 	struct buf *b = &f->window;
@@ -210,7 +222,7 @@ add_record(struct forwarder *f, const char *text, size_t len)
 	if (!len)
 		return;			/* there are no empty messages */
 	if (f->octets) {
-		buf_printf(b, "%zu ", len);
+		add_length(b, len);
 		buf_add(b, text, len);
 		return;
 	}

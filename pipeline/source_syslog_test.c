@@ -436,6 +436,29 @@ TEST(NoDescriptorsLeftIsNotTheEnd)
 	listening_end(&l);
 }
 
+TEST(TooManyConnectionsWait)
+{
+	struct listening l = { 0 };
+	weft_conn *c[4];
+
+	listening_open(&l, "tcp://127.0.0.1:0");
+	l.s->most = 2;
+	weft_waitgroup_go(&l.end, listening_run, &l);
+	for (int i = 0; i < 4; i++) {
+		c[i] = dial(l.address);
+		say(c[i], "<34>x\n");
+	}
+	intake_wait_told(&l.t, "there are 2 connections, the most there may be");
+	intake_wait_lines(&l.t, 2);
+	CHECK_EQ(l.t.opened, 2);
+	weft_conn_close(c[0]);
+	intake_wait_lines(&l.t, 3);	/* what it sent has waited, too */
+	for (int i = 1; i < 4; i++)
+		weft_conn_close(c[i]);
+	intake_wait_lines(&l.t, 4);
+	listening_end(&l);
+}
+
 /* ---- TLS ---- */
 
 struct sealed_talk {
