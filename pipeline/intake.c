@@ -47,7 +47,8 @@ get(struct intake *in, struct stream *st, size_t room)
 	struct source *s = source_of(in);
 
 	(void)st;
-	return batch_get(s->ctx, &s->p->pool, room);
+	/* a file is read again; what a socket holds at the end is read now or never: hard ends that */
+	return batch_get(s->opt.file ? s->ctx : s->p->hard, &s->p->pool, room);
 }
 
 static void
