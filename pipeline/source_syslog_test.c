@@ -198,6 +198,29 @@ TEST(WhatWasSentBeforeTheEndIsRead)
 	listening_end(&l);
 }
 
+TEST(WhatCannotBeReadAtTheEndIsCounted)
+{
+	struct listening l = { 0 };
+	weft_conn *c, *d;
+
+	listening_open(&l, "tcp://127.0.0.1:0 udp://127.0.0.1:0");
+	l.t.refuses = true;
+	c = dial(l.address);
+	for (int i = 0; i < 1000; i++)
+		say(c, "<34>a line\n");
+	source_syslog_address(l.s, 1, l.address);
+	d = dial(l.address);
+	for (int i = 0; i < 100; i++)
+		say(d, "<34>1 - a datagram");
+	weft_waitgroup_go(&l.end, listening_run, &l);
+	intake_wait_closed(&l.t, 2);
+	weft_conn_close(c);
+	weft_conn_close(d);
+	listening_stop(&l);
+	CHECK_EQ(l.t.lost, 11000 + 1800);
+	intake_finish(&l.t);
+}
+
 /* ---- datagrams ---- */
 
 static int

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "listeners.h"
@@ -152,6 +153,16 @@ report(struct connection *k, int err)
 		syslog_gripe(r, &r->broken, 0, "%s: %s", k->name, strerror(-err));
 }
 
+/* What the kernel has acknowledged for us, and nobody will read. */
+static void
+count_unread(struct connection *k)
+{
+	int n = 0;
+
+	if (!ioctl(weft_conn_fd(k->c), FIONREAD, &n) && n > 0)
+		k->r->in->lost(k->r->in, k->feed.st, n, "stopped before they could be read");
+}
+
 static void
 read_messages(struct connection *k)
 {
@@ -171,6 +182,8 @@ read_messages(struct connection *k)
 	else
 		report(k, err);
 	feed_finish(f);
+	if (f->stopped || weft_err(r->ctx))
+		count_unread(k);
 	r->in->close(r->in, f->st, true, false);
 }
 

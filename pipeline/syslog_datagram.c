@@ -40,6 +40,7 @@ struct receiver {
 	bool		 stopped;	/* the intake takes no more */
 	uint64_t	 bytes, datagrams, lines;
 	uint64_t	 begun;		/* bytes that came before b */
+	uint64_t	 unread;	/* bytes that nobody takes any more */
 	/* the kernel's drops */
 	uint32_t	 seen;
 	uint64_t	 dropped;	/* not reported yet */
@@ -190,7 +191,7 @@ add_datagram(struct receiver *v, int i, bool many)
 	struct line *l;
 
 	if (v->stopped || (len && !have_room(v, len, many))) {
-		v->r->in->lost(v->r->in, v->st, all, "stopped while it was being read");
+		v->unread += all;
 		return;
 	}
 	v->touched |= size > PAGE;
@@ -231,12 +232,12 @@ receive(struct receiver *v)
 static int
 receive_all(struct receiver *v, uint64_t most)
 {
-	uint64_t end = v->bytes + most;
+	uint64_t end = v->bytes + v->unread + most;
 	int n;
 
 	do
 		n = receive(v);
-	while (n == SLOTS && v->bytes < end && !v->stopped);
+	while (n == SLOTS && v->bytes + v->unread < end);
 	submit(v);
 	look_for_drops(v);
 	return n < 0 && n != -EAGAIN ? n : 0;
@@ -261,8 +262,9 @@ run(struct receiver *v)
 			weft_sleep_ctx(v->r->ctx, WEFT_SECOND / 4);
 		}
 	}
-	if (!v->stopped)
-		receive_all(v, DRAIN_BYTES);
+	receive_all(v, DRAIN_BYTES);
+	if (v->unread)
+		v->r->in->lost(v->r->in, v->st, v->unread, "stopped before they could be taken");
 	report_drops(v);
 }
 
