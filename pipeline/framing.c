@@ -7,8 +7,6 @@
  */
 #include "framing.h"
 
-#include <ctype.h>
-
 enum { DIGITS = 9 };			/* of a length: a GB is absurd anyway */
 
 static const char piece[] = "a piece of a message that is too long";
@@ -231,7 +229,7 @@ skip_time(const char *p, size_t n)
 {
 	const char *blank;
 
-	if (n >= 16 && isupper((unsigned char)p[0]) && p[3] == ' ' && p[6] == ' ' &&
+	if (n >= 16 && p[0] >= 'A' && p[0] <= 'Z' && p[3] == ' ' && p[6] == ' ' &&
 	    p[9] == ':' && p[12] == ':' && p[15] == ' ')
 		return 16;
 	if (n < 20 || p[4] != '-' || p[7] != '-' || p[10] != 'T')
@@ -255,7 +253,7 @@ framing_lacks_host(const char *text, size_t len, size_t *at, bool *time)
 {
 	size_t head = skip_priority(text, len), when;
 
-	if (head && head + 1 < len && isdigit((unsigned char)text[head]) && text[head + 1] == ' ')
+	if (head && head + 1 < len && text[head] >= '0' && text[head] <= '9' && text[head + 1] == ' ')
 		return false;		/* RFC 5424 */
 	when = skip_time(text + head, len - head);
 	if (when && !begins_with_tag(text + head + when, len - head - when))
