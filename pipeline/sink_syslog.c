@@ -324,10 +324,9 @@ forwarder_open(weft_ctx *ctx, struct sink *s, const void *state, size_t len, str
 }
 
 static int
-forwarder_write(weft_ctx *ctx, struct sink *s, const struct parcel *p, uint32_t *done,
+attempt(weft_ctx *ctx, struct forwarder *f, const struct parcel *p, uint32_t *done,
     struct rejects *r)
 {
-	struct forwarder *f = forwarder_of(s);
 	int err = ready(ctx, f);
 
 	if (err) {
@@ -337,7 +336,26 @@ forwarder_write(weft_ctx *ctx, struct sink *s, const struct parcel *p, uint32_t 
 	}
 	err = f->wire.datagrams ? send_datagrams(ctx, f, p, done, r) :
 	    send_stream(ctx, f, p, done);
+	if (err == -EPIPE && !f->wire.datagrams) {
+		part(f);
+		*done += f->out;
+		f->out = 0;
+		return failed(f, err, "the peer has closed the connection");
+	}
 	return err ? broken(ctx, f, err) : 0;
+}
+
+/* A peer that closes in the midst of it is no error: the rest goes over another connection. */
+static int
+forwarder_write(weft_ctx *ctx, struct sink *s, const struct parcel *p, uint32_t *done,
+    struct rejects *r)
+{
+	struct forwarder *f = forwarder_of(s);
+	int err = attempt(ctx, f, p, done, r);
+
+	if (err != -EPIPE || f->wire.datagrams)
+		return err;
+	return attempt(ctx, f, p, done, r);
 }
 
 /* Until the peer's kernel has all of it. */
