@@ -16,8 +16,9 @@
 #include "weft/net.h"
 
 #define WORDS 24
+#define PATIENCE (30 * WEFT_SECOND)
 
-struct child { pid_t pid; int err; struct buf said; };
+struct child { pid_t pid; int err, hangs; struct buf said; };
 
 static const char *
 program(void)
@@ -94,6 +95,17 @@ start(const char *line)
 	return c;
 }
 
+/* One that hangs has to show the stacks of its goroutines, and is ended then. */
+static void
+listen_more(struct child *c)
+{
+	weft_ctx *patience = weft_with_timeout(NULL, PATIENCE);
+
+	if (weft_wait_fd(patience, c->err, POLLIN) < 0)
+		kill(c->pid, c->hangs++ ? SIGKILL : SIGQUIT);
+	weft_ctx_free(patience);
+}
+
 /* Reads what it says until text is in it; NULL: until the end. */
 static void
 listen_for(struct child *c, const char *text)
@@ -102,17 +114,17 @@ listen_for(struct child *c, const char *text)
 		ssize_t n;
 
 		if (text && c->said.len && strstr(buf_str(&c->said), text))
-			return;
+			break;
 		buf_grow(&c->said, 4096);
 		n = read(c->err, c->said.data + c->said.len, 4096);
 		if (n > 0)
 			c->said.len += n;
-		else if (n < 0 && errno == EAGAIN)
-			weft_wait_fd(NULL, c->err, POLLIN);
-		else
+		else if (n == 0 || errno != EAGAIN)
 			break;
+		else
+			listen_more(c);
 	}
-	if (text)
+	if (text && !strstr(buf_str(&c->said), text))
 		CHECK_STR(buf_str(&c->said), text);	/* it ended without */
 }
 
