@@ -47,6 +47,7 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 void
 source_free(struct source *s)
 {
+	weft_waitgroup_wait(&s->running);	/* its goroutine has only just said that it ends */
 	source_options_finish(&s->opt);
 	source_syslog_close(s->sockets);
 	state_known_free(s->known);
