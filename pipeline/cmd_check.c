@@ -108,8 +108,8 @@ look_state(struct look *l)
 	struct buf dir = { 0 };
 
 	if (!state) {
-		complain(&l->notes, at, "there is no \"state\": after a restart files are read from "
-		    "their beginning, and what was in flight is lost");
+		complain(&l->notes, at, "there is no \"state\": after a restart files are read "
+		    "from their beginning, and what was in flight is lost");
 		return;
 	}
 	at = yaml_get(l->c->doc.root, "state")->at;
@@ -242,8 +242,8 @@ look_metrics(struct look *l)
 	    l->c->listen[0] == ':' ? "[::]" : "", l->c->listen);
 	err = weft_listen(NULL, buf_str(&addr), &sock);
 	if (err)
-		complain(&l->wrong, yaml_get(l->c->doc.root, "listen")->at, "cannot listen at %s: %s",
-		    l->c->listen, strerror(-err));
+		complain(&l->wrong, yaml_get(l->c->doc.root, "listen")->at,
+		    "cannot listen at %s: %s", l->c->listen, strerror(-err));
 	else
 		weft_listener_close(sock);
 	buf_finish(&addr);

@@ -94,7 +94,8 @@ cmd_gen(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		return command_misuse("gen takes no files; -o names the one to write, not", argv[optind]);
+		return command_misuse("gen takes no files; -o names the one to write, not",
+		    argv[optind]);
 	if (o.lines == 0) {
 		command_say("how many lines? say --lines N");
 		return 2;

@@ -239,7 +239,8 @@ run(weft_pipeline *p, struct pipe *o)
 	weft_ctx_free(life);
 	weft_ctx_free(o->ctx);
 	if (err && err != -EPIPE)	/* "pipe | head" is no news */
-		command_say("%s", *weft_pipeline_error(p) ? weft_pipeline_error(p) : strerror(-err));
+		command_say("%s", *weft_pipeline_error(p) ? weft_pipeline_error(p) :
+		    strerror(-err));
 	return err != 0;
 }
 

@@ -53,8 +53,8 @@ static const char help[] =
 "                        json, logfmt, text, pretty, or raw (lines as they were read)\n"
 "    -d, --dead FILE     append lines that cannot be parsed or delivered to FILE,\n"
 "                        as JSON with the reason; without it they are counted\n"
-"    -f, --format F      auto (default): find out for each line whether it is JSON,\n"
-"                        syslog, dpkg.log, apt's, update-alternatives' or plain text;\n"
+"    -f, --format F      auto (default): find out for each line what it is: JSON, logfmt,\n"
+"                        syslog, an access log, CRI, dpkg's and apt's logs, or plain text;\n"
 "                        json, logfmt, syslog, access, cri: what is not is unparsable;\n"
 "                        plain: look for nothing but the level\n"
 "        --follow        do not stop at the end of files: wait for more\n"
@@ -131,8 +131,8 @@ run_option(struct run *r, int c, char **argv)
 	case 'l':
 		r->level = optarg;
 		if (weft_level_parse(optarg) < 0)
-			return command_misuse("the level must be trace, debug, info, warn, error or "
-			    "fatal, not", optarg);
+			return command_misuse("the level must be trace, debug, info, warn, error "
+			    "or fatal, not", optarg);
 		break;
 	case 'f':
 		r->source.format = weft_line_format_parse(optarg);

@@ -10,18 +10,50 @@
 #include "expr.h"
 #include "regex.h"
 
+/*
+ * What a text of the pipeline's is about: its options have their own names there.  Moves
+ * *text past a name that the place says already.
+ */
+static const char *
+subject(const struct config_item *i, const char **text)
+{
+	static const struct { const char *says, *key; } names[] = {
+		{ "path: ", "file" }, { "listen: ", "syslog" }, { "url: ", "http" },
+		{ "certificate ", "cert" }, { "key ", "key" }, { "ca ", "ca" },
+	};
+
+	for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+		size_t n = strlen(names[j].says);
+
+		if (strncmp(*text, names[j].says, n) || !yaml_get(i->yaml, names[j].key))
+			continue;
+		*text += names[j].says[n - 2] == ':' ? n : 0;
+		return names[j].key;
+	}
+	for (int j = 0; j < i->yaml->n; j++) {
+		const char *key = i->yaml->key[j]->text;
+		size_t n = strlen(key);
+
+		if (strncmp(*text, key, n) || strncmp(*text + n, ": ", 2))
+			continue;
+		*text += n + 2;
+		return key;
+	}
+	return NULL;
+}
+
 /* What the pipeline says about one part, without "step NAME: " in front: the place says that. */
 static void
 take_error(struct config *c, struct config_item *i, const char *key, weft_pipeline *p)
 {
-	const char *text = weft_pipeline_error(p), *colon = strstr(text, ": ");
+	const char *text = weft_pipeline_error(p), *colon = strstr(text, ": "), *about;
 	size_t n = strlen(i->name);
 
 	if (colon && colon > text + n + 1 && strncmp(colon - n, i->name, n) == 0 &&
 	    colon[-(ssize_t)n - 1] == ' ' && !memchr(text, ' ', colon - n - 1 - text))
 		text = colon + 2;
-	text += strncmp(text, "path: ", 6) == 0 ? 6 : 0;	/* here it is called file */
-	complain(&c->complaints, config_place(i, key), "%s", text);
+	about = subject(i, &text);
+	complain(&c->complaints, config_place(i, about ? about : key), "%s", text);
 	i->bad = true;
 }
 
@@ -50,8 +82,8 @@ blanks(struct config *c, const struct texts *t)
 static const char *
 source_key(const struct config_source *s)
 {
-	if (s->o.regex)
-		return "regex";
+	if (s->o.regex || s->o.multiline)
+		return s->o.regex ? "regex" : "multiline";
 	return s->item.kind == SOURCE_FILE ? "file" : s->item.kind == SOURCE_SYSLOG ? "syslog" :
 	    "stdin";
 }
@@ -67,14 +99,17 @@ add_source(struct config *c, weft_pipeline *p, struct config_source *s)
 		take_error(c, &s->item, source_key(s), p);
 }
 
-static int
-add_set(weft_pipeline *p, const struct config_step *s)
+/* A call for each field, and a place. */
+static void
+add_set(struct config *c, weft_pipeline *p, struct config_step *s)
 {
-	int err = 0;
+	struct config_item one = s->item;
 
-	for (int i = 0; i < s->set.n && !err; i++)
-		err = weft_pipeline_set(p, s->item.name, s->set.name[i], s->set.value[i]);
-	return err;
+	one.yaml = yaml_get(s->item.yaml, "set");
+	for (int i = 0; i < s->set.n; i++)
+		if (weft_pipeline_set(p, one.name, s->set.name[i], s->set.value[i]))
+			take_error(c, &one, s->set.name[i], p);
+	s->item.bad = one.bad;
 }
 
 static int
@@ -98,9 +133,6 @@ call_step(weft_pipeline *p, struct config_step *s, const char **key)
 	case STEP_REDACT:
 		*key = "redact";
 		return weft_pipeline_redact(p, name, s->redact.item, s->redact.n, s->with);
-	case STEP_SET:
-		*key = "set";
-		return add_set(p, s);
 	case STEP_TABLE:
 		*key = "table";
 		return weft_pipeline_table(p, name, s->text, s->column, s->by, s->prefix);
@@ -119,7 +151,9 @@ add_step(struct config *c, weft_pipeline *p, struct config_step *s)
 {
 	const char *key = NULL;
 
-	if (call_step(p, s, &key))
+	if (s->item.kind == STEP_SET)
+		add_set(c, p, s);
+	else if (call_step(p, s, &key))
 		take_error(c, &s->item, key, p);
 }
 

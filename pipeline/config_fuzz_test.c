@@ -56,8 +56,9 @@ load(struct corpus *c)
 
 static const char *const tokens[] = {
 	"{", "}", "[", "]", ": ", ", ", "\n", "\n  ", "- ", "'", "\"", "|", ">", "&a ", "*a", "!t ",
-	"? ", "#", "~", "---\n", "\t", "${", "${HOME}", "$$", "%", "\\", "null", "99999999999999999999",
-	"1e9", "-1", "0", "\"\\0\"", "\xff", "\xe2\x82", "sources: ", "where: ", "level", "dead",
+	"? ", "#", "~", "---\n", "\t", "${", "${HOME}", "$$", "%", "\\", "null", "\"\\0\"",
+	"99999999999999999999",
+	"1e9", "-1", "0", "\xff", "\xe2\x82", "sources: ", "where: ", "level", "dead",
 };
 
 /* One change: a byte, a token, a part left out, doubled, or from another file. */

@@ -205,8 +205,8 @@ check_dead(struct config *c, struct config_output *o)
 	for (int i = 0; i < 4; i++)
 		if (yaml_get(o->item.yaml, no[i]))
 			complain(&c->complaints, config_place(&o->item, no[i]),
-			    "\"%s\" has no meaning here: the output \"%s\" gets all dead letters and "
-			    "nothing else", no[i], c->errors);
+			    "\"%s\" has no meaning here: the output \"%s\" gets all dead "
+			    "letters and nothing else", no[i], c->errors);
 }
 
 static void

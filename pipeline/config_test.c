@@ -349,15 +349,55 @@ TEST(ConfigNamesTestsThatCannotBe)
 /* In the order of the file, whoever found them. */
 TEST(ConfigCollectsAllErrors)
 {
-	says("|sources: { a: { file: x, form: y } }\nworkers: x\noutputs:\n  o: { stdout: jsn, from: b }\n"
-	    "drain: y\n",
+	says("|sources: { a: { file: x, form: y } }\nworkers: x\noutputs:\n"
+	    "  o: { stdout: jsn, from: b }\ndrain: y\n",
 	    "c:1:26: there is no key \"form\" in a source; did you mean \"from\"?\n"
 	    "c:2:10: \"workers\" must be a whole number, such as 4, not \"x\"\n"
 	    "c:4:16: \"stdout\" must be one of auto, json, logfmt, text, pretty, raw, syslog or "
 	    "syslog_bsd, not \"jsn\"; did you mean \"json\"?\n"
 	    "c:4:27: there is no source \"b\"\n"
-	    "c:5:8: \"drain\" must be a duration, such as 200ms or 1h, not \"y\": it does not begin "
-	    "with a number\n");
+	    "c:5:8: \"drain\" must be a duration, such as 200ms or 1h, not \"y\": it does not "
+	    "begin with a number\n");
+}
+
+/* What others find wrong is told at the value that they mean. */
+TEST(ConfigBuildKnowsThePlaces)
+{
+	static const char text[] = "sources:\n"
+	    "  a: { syslog: \"tls://:1\", cert: /nonexistent/c, key: /nonexistent/k }\n"
+	    "  b: { file: \"/a/**/b\" }\n"
+	    "  c: { stdin: , regex: \"(\" }\n"
+	    "steps:\n"
+	    "  d: { where: 'level >= warm' }\n"
+	    "  e: { limit: 1/s, per: \"a b\" }\n"
+	    "  f: { set: { g: ok, h: \"{b\" } }\n"
+	    "  t: { table: /nonexistent/t, column: x, by: y }\n"
+	    "outputs:\n"
+	    "  i: { file: \"/tmp/%q\" }\n"
+	    "  j: { http: \"ftp://x\", from: [a] }\n"
+	    "  k: { stdout: , where: 'foo' }\n";
+	static const char *const places[] = {
+		"c:2:34: certificate /nonexistent/c: ", "c:3:14: /a/**/b: ", "c:4:24: pattern",
+		"c:6:15: column 10: ", "c:7:25: \"a b\" ", "c:8:25: {b ",
+		"c:9:15: cannot read /nonexistent/t: ", "c:11:14: /tmp/%q: ", "c:13:25: column 4: ",
+	};
+	struct config *c = config_parse("c", text, strlen(text));
+	struct buf err = { 0 };
+	weft_pipeline *p;
+
+	CHECK_EQ(config_build(c, &p, &err), -EINVAL);
+	CHECK(p == NULL);
+	const char *line = buf_str(&err);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (!CHECK(strncmp(line, places[i], strlen(places[i])) == 0))
+			weft_logf("%s is not\n%s", places[i], line);
+		line = strchr(line, '\n');
+		REQUIRE(line);
+		line++;
+	}
+	CHECK_STR(line, "");
+	config_free(c);
+	buf_finish(&err);
 }
 
 TEST(ConfigIsReadFromFiles)
@@ -372,7 +412,8 @@ TEST(ConfigIsReadFromFiles)
 	config_free(c);
 	c = config_load("/nonexistent/c.yaml");
 	CHECK(config_errors(c, &err));
-	CHECK_STR(buf_str(&err), "/nonexistent/c.yaml: cannot read it: No such file or directory\n");
+	CHECK_STR(buf_str(&err),
+	    "/nonexistent/c.yaml: cannot read it: No such file or directory\n");
 	config_free(c);
 	err.len = 0;
 	c = config_load("/");

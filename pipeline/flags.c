@@ -68,7 +68,8 @@ flags_add(weft_pipeline *p, const char *name, const struct weft_output_options *
 	int err;
 
 	if (o->file && is_input(o->file->path, files))
-		return command_misuse("this output is also an input; choose another file than", name);
+		return command_misuse("this output is also an input; choose another file than",
+		    name);
 	err = weft_pipeline_output(p, name, o);
 	if (err == -EEXIST)
 		return command_misuse("there is already an output", name);

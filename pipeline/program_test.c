@@ -230,6 +230,17 @@ TEST(ProgramPipes)
 	CHECK(file_has("stdout", "\"msg\":\"mail to [email]\""));
 	CHECK(file_has("stdout", "\"k\":\"v\""));
 	check_run("pipe -w 'level >= ' -o json", 2, NULL);
+	write_text("in", "u=a n=1\nu=b n=2\nu=a n=3\nu=b n=4\n");
+	check_run("pipe -p logfmt --dedup 1h,u -o raw in", 0, "");
+	check_file("stdout", "u=a n=1\nu=b n=2\n");
+	check_run("pipe -p logfmt --limit 3/h -w 'n > 1' -o raw in", 0, "");
+	check_file("stdout", "u=b n=2\nu=a n=3\n");
+	check_run("pipe -p logfmt -w 'n > 1' --limit 2/h -o raw in", 0, "");
+	check_file("stdout", "u=b n=2\nu=a n=3\n");
+	check_run("pipe --regex 'u=(?<who>.)' -w 'who == \"b\"' -o raw in", 0, "");
+	check_file("stdout", "u=b n=2\nu=b n=4\n");
+	check_run("pipe --sample 100% -s 'n2={n}-x' -o json -p logfmt in", 0, "");
+	CHECK(file_has("stdout", "\"n2\":\"4-x\""));
 	check_run("pipe --to out.json", 0, "");
 	CHECK(file_has("out.json", "ann@example.org"));
 }

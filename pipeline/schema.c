@@ -399,8 +399,9 @@ find_kind(struct reading *r, const struct yaml *y, const struct schema *s)
 		if (!k || !k->kind || k == found)
 			continue;
 		if (found) {
-			complain(r->complaints, y->key[i]->at, "%s has one of %s, not both \"%s\" and "
-			    "\"%s\"", s->what, s->kinds, found->name, k->name);
+			complain(r->complaints, y->key[i]->at,
+			    "%s has one of %s, not both \"%s\" and \"%s\"", s->what, s->kinds,
+			    found->name, k->name);
 			return NULL;
 		}
 		found = k;

@@ -20,7 +20,8 @@ struct unit { const char *name; uint64_t worth; };
 const char *
 unit_bool(const char *text, bool *out)
 {
-	static const char *const yes[] = { "true", "yes", "on" }, *const no[] = { "false", "no", "off" };
+	static const char *const yes[] = { "true", "yes", "on" };
+	static const char *const no[] = { "false", "no", "off" };
 
 	for (int i = 0; i < 3; i++)
 		if (!strcasecmp(text, yes[i]) || !strcasecmp(text, no[i])) {
@@ -87,10 +88,9 @@ unit_find(const struct unit *units, const char *text, size_t len, bool any_case)
 static const char *
 add_worth(const struct decimal *d, uint64_t worth, uint64_t *sum)
 {
-	uint64_t n;
+	uint64_t part = (unsigned __int128)d->part * worth / d->tens, n;
 
-	if (__builtin_mul_overflow(d->whole, worth, &n) ||
-	    __builtin_add_overflow(n, (uint64_t)((unsigned __int128)d->part * worth / d->tens), &n) ||
+	if (__builtin_mul_overflow(d->whole, worth, &n) || __builtin_add_overflow(n, part, &n) ||
 	    __builtin_add_overflow(*sum, n, sum) || *sum > INT64_MAX)
 		return too_large;
 	return NULL;
