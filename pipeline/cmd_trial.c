@@ -188,7 +188,7 @@ bench_init(struct bench *b, struct config *c, struct buf *err)
 {
 	int nsteps = c->nsteps;
 
-	*b = (struct bench){ NULL };
+	*b = (struct bench){ .steps = NULL };
 	if (config_build(c, &b->steps, err))
 		return false;
 	weft_pipeline_step(b->steps, "expect", look_at, b);

@@ -331,6 +331,7 @@ run_stages(weft_pipeline *p)
 {
 	weft_ctx *life = weft_with_cancel(NULL);
 
+	weft_mutex_lock(&p->reloading);		/* until everything is started */
 	run_start_stages(p);
 	for (int i = 0; i < p->plan.noutputs; i++)
 		run_start_output(p, p->plan.outputs[i]);
@@ -339,6 +340,10 @@ run_stages(weft_pipeline *p)
 	weft_go(watch_drain, p, life);
 	for (int i = 0; i < p->nsources; i++)
 		intake_start(p->sources[i]);
+	weft_mutex_lock(&p->lock);
+	p->running = true;
+	weft_mutex_unlock(&p->lock);
+	weft_mutex_unlock(&p->reloading);
 	wait_for_sources(p);
 	run_end_stages(p);
 	end_outputs(p);
@@ -384,7 +389,6 @@ weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
 	p->started = weft_now();
 	err = open_all(p, &p->error);
 	if (!err) {
-		p->running = true;
 		run_stages(p);
 		p->ended = weft_now();
 		let_go(p);
