@@ -221,6 +221,17 @@ reload(void *arg)
 	buf_finish(&err);
 }
 
+static const char *
+reason(const struct run *r, int err)
+{
+	if (*weft_pipeline_error(r->p))
+		return weft_pipeline_error(r->p);
+	if (err == -ETIMEDOUT)
+		return "not everything was delivered in time; with a state the rest is read again "
+		    "by the next run";
+	return strerror(-err);
+}
+
 static int
 finish(const struct run *r, int err)
 {
@@ -228,8 +239,7 @@ finish(const struct run *r, int err)
 	char *text = xmalloc(REPORT);
 
 	if (err)
-		command_say("%s", *weft_pipeline_error(r->p) ? weft_pipeline_error(r->p) :
-		    strerror(-err));
+		command_say("%s", reason(r, err));
 	weft_pipeline_report(r->p, text, REPORT);
 	if (!r->quiet || err || !balanced)
 		dprintf(STDERR_FILENO, "%s", text);

@@ -359,6 +359,22 @@ TEST(ProgramReloads)
 	buf_finish(&c.said);
 }
 
+TEST(ProgramSaysWhatIsLeft)
+{
+	struct child c;
+
+	write_text("in.log", "one\n");
+	write_text("c.yaml", "state: st\nsources: { a: { file: in.log } }\n"
+	    "outputs: { o: { syslog: \"unix:/nonexistent/s\" } }\n");
+	c = start("run -c c.yaml --drain 10ms");
+	listen_for(&c, "cannot write to o: ");
+	kill(c.pid, SIGTERM);
+	CHECK_EQ(finish(&c), 1);
+	CHECK(strstr(buf_str(&c.said), "weft-pipeline run: not everything was delivered in time; "
+	    "with a state the rest is read again by the next run\n") != NULL);
+	buf_finish(&c.said);
+}
+
 /* Its output takes nothing, so the first signal has no end. */
 TEST(ProgramStopsAtOnceAtTheSecondSignal)
 {
