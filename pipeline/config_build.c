@@ -176,6 +176,18 @@ good_where(struct config *c, struct config_output *o)
 	return e;
 }
 
+/* Only now: the command line may have given a state. */
+static bool
+can_spill(struct config *c, struct config_output *o)
+{
+	if (o->o.when_full != WEFT_SPILL || c->options.state)
+		return true;
+	complain(&c->complaints, config_place(&o->item, "when_full"),
+	    "\"spill\" needs a directory for the disk queue: give the configuration a \"state\", "
+	    "such as /var/lib/weft-pipeline");
+	return false;
+}
+
 /* Of sources that are left out nobody needs to hear again. */
 static bool
 knows_sources(struct config *c, const struct config_output *o)
@@ -197,7 +209,7 @@ add_output(struct config *c, weft_pipeline *p, struct config_output *o)
 		[OUTPUT_HTTP] = "http"
 	};
 
-	if (!good_where(c, o) || !knows_sources(c, o))
+	if (!good_where(c, o) || !can_spill(c, o) || !knows_sources(c, o))
 		return;
 	o->o.standard_output = o->item.kind == OUTPUT_STDOUT;
 	o->o.file = o->item.kind == OUTPUT_FILE ? &o->file : NULL;

@@ -183,15 +183,6 @@ check_shape(struct config *c, struct config_output *o)
 			    "\"%s\" goes with the shape %s only", only[i].key, only[i].text);
 }
 
-static void
-check_spill(struct config *c, struct config_output *o)
-{
-	if (o->o.when_full == WEFT_SPILL && !c->options.state)
-		complain(&c->complaints, config_place(&o->item, "when_full"),
-		    "\"spill\" needs a directory for the disk queue: give the configuration a "
-		    "\"state\", such as /var/lib/weft-pipeline");
-}
-
 /* The dead letters' file takes no part in anything else. */
 static void
 check_dead(struct config *c, struct config_output *o)
@@ -218,7 +209,6 @@ check_output(struct config *c, struct config_output *o)
 		if (!config_source(c, o->from.item[i]))
 			config_no_source(c, config_place(&o->item, "from"), o->from.item[i]);
 	check_shape(c, o);
-	check_spill(c, o);
 	if (c->errors && strcmp(c->errors, o->item.name) == 0)
 		check_dead(c, o);
 	o->item.bad |= config_count(c) != before;

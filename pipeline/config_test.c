@@ -310,9 +310,6 @@ TEST(ConfigNamesOutputsThatCannotBe)
 #define IN "|sources: { app: { stdin: } }\noutputs:\n"
 	says(IN "  o: { file: x, from: [app, ap] }\n",
 	    "c:3:23: there is no source \"ap\"; did you mean \"app\"?\n");
-	says(IN "  o: { file: x, when_full: spill }\n", "c:3:28: \"spill\" needs a directory for "
-	    "the disk queue: give the configuration a \"state\", such as "
-	    "/var/lib/weft-pipeline\n");
 	says(IN "  o: { file: x, mode: rw }\n", "c:3:23: \"mode\" must be three or four octal "
 	    "digits, such as 0640, not \"rw\"\n");
 	says(IN "  o: { file: x, fsync: [] }\n", "c:3:24: \"fsync\" must be a duration, such as "
@@ -375,11 +372,14 @@ TEST(ConfigBuildKnowsThePlaces)
 	    "outputs:\n"
 	    "  i: { file: \"/tmp/%q\" }\n"
 	    "  j: { http: \"ftp://x\", from: [a] }\n"
-	    "  k: { stdout: , where: 'foo' }\n";
+	    "  k: { stdout: , where: 'foo' }\n"
+	    "  l: { file: /tmp/x, when_full: spill }\n";
 	static const char *const places[] = {
 		"c:2:34: certificate /nonexistent/c: ", "c:3:14: /a/**/b: ", "c:4:24: pattern",
 		"c:6:15: column 10: ", "c:7:25: \"a b\" ", "c:8:25: {b ",
 		"c:9:15: cannot read /nonexistent/t: ", "c:11:14: /tmp/%q: ", "c:13:25: column 4: ",
+		"c:14:33: \"spill\" needs a directory for the disk queue: give the configuration a "
+		    "\"state\", such as /var/lib/weft-pipeline\n",
 	};
 	struct config *c = config_parse("c", text, strlen(text));
 	struct buf err = { 0 };
