@@ -18,7 +18,9 @@
 
 #define SCHEMA_VERSION 1
 
+/* all or nothing: half of it could never be opened again */
 static const char schema[] =
+"BEGIN IMMEDIATE;"
 "CREATE TABLE meta (version INTEGER);"
 "CREATE TABLE stream (id INTEGER PRIMARY KEY, source TEXT, name TEXT, dev INTEGER,"
 " ino INTEGER, btime INTEGER, head_len INTEGER, head_hash INTEGER, done INTEGER DEFAULT 0,"
@@ -41,7 +43,8 @@ static const char schema[] =
 "CREATE TABLE spill (id INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT, records INTEGER,"
 " received INTEGER, source TEXT, stream TEXT, host TEXT, data BLOB, ends BLOB);"
 "CREATE INDEX spill_output ON spill (output, id);"
-"INSERT INTO meta VALUES (1);";
+"INSERT INTO meta VALUES (1);"
+"COMMIT;";
 
 static const char *const statements[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
@@ -124,13 +127,19 @@ step_bracketed(sqlite3_stmt *q)
 	return got;
 }
 
-/* True: there is a row. */
+/*
+ * True: there is a row.  After an error nothing more is done: SQLite has ended the transaction by
+ * itself perhaps, or has never begun it, and would write each statement by itself.
+ */
 bool
 state_row(struct state *s, sqlite3_stmt *q)
 {
-	int got = step_bracketed(q);
+	int got;
 
-	if (got != SQLITE_ROW && got != SQLITE_DONE && !s->error)
+	if (s->error)
+		return false;
+	got = step_bracketed(q);
+	if (got != SQLITE_ROW && got != SQLITE_DONE)
 		s->error = state_errno(s);
 	return got == SQLITE_ROW;
 }
@@ -168,8 +177,10 @@ state_commit(struct state *s)
 	if (!s->error)
 		state_done(s, s->query[COMMIT]);
 	err = s->error;
-	if (err && !sqlite3_get_autocommit(s->db))
-		state_done(s, s->query[ROLLBACK]);
+	if (err && !sqlite3_get_autocommit(s->db)) {
+		step_bracketed(s->query[ROLLBACK]);
+		sqlite3_reset(s->query[ROLLBACK]);
+	}
 	s->inside = false;
 	weft_mutex_unlock(&s->lock);
 	return err;

@@ -22,11 +22,14 @@ struct state;
 int	state_open(const char *dir, struct state **out, struct buf *err);
 void	state_close(struct state *s);		/* NULL: nothing */
 
-/* Several changes as one.  Others wait meanwhile.  commit's errors are kept until it works. */
+/*
+ * Several changes as one.  Others wait meanwhile.  After the first error the rest does nothing, what
+ * is asked is not there, and commit returns that error: nothing was written.
+ */
 void	state_begin(struct state *s);
-int	state_commit(struct state *s);		/* 0 or a negative errno; then nothing was written */
+int	state_commit(struct state *s);
 
-/* Streams.  In a transaction, or each its own. */
+/* Streams.  This and all that follows goes between begin and commit. */
 int64_t	state_stream_new(struct state *s, const char *source, const char *name,
 	    const struct file_id *id);
 void	state_stream_update(struct state *s, int64_t row, const char *name,

@@ -188,3 +188,31 @@ TEST(DiskQueuesAreFirstInFirstOut)
 	CHECK_EQ(state_commit(s), 0);
 	state_close(s);
 }
+
+/* Another program has the lock when it begins, and lets go of it in the middle. */
+TEST(StateThatCannotBeginWritesNothing)
+{
+	struct account a = { .read = 1, .expected = 1, .delivered = 1 }, got;
+	char dir[512], path[600];
+	struct state *s = opened(path_of(dir, "state"));
+	sqlite3 *other;
+
+	snprintf(path, sizeof(path), "%s/state.db", dir);
+	CHECK_EQ(sqlite3_open(path, &other), SQLITE_OK);
+	sqlite3_busy_timeout(s->db, 0);
+	CHECK_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	state_begin(s);
+	CHECK_EQ(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	state_account_add(s, "app", "disk", &a);
+	CHECK_EQ(state_commit(s), -EBUSY);
+	state_begin(s);
+	CHECK(!state_account(s, "app", "disk", &got));
+	state_account_add(s, "app", "disk", &a);
+	CHECK_EQ(state_commit(s), 0);
+	state_begin(s);
+	CHECK(state_account(s, "app", "disk", &got));
+	CHECK_EQ(got.read, 1);
+	CHECK_EQ(state_commit(s), 0);
+	CHECK_EQ(sqlite3_close(other), SQLITE_OK);
+	state_close(s);
+}
