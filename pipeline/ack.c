@@ -21,22 +21,33 @@ add_up(struct account *a, const struct account *b, int sign)
 		((uint64_t *)a)[i] += sign * ((const uint64_t *)b)[i];
 }
 
-/* In an earlier run: its line ends before the mark that the state had, or in a hole. */
-bool
-ack_settled(const struct standing *at, uint64_t end)
+/*
+ * A line that overlaps the next one has no bytes of its own (split_lines), and belongs to what
+ * follows the place where both its ends are.
+ */
+static bool
+within(uint64_t from, uint64_t to, uint64_t begin, uint64_t end)
 {
-	if (end <= at->resume)
+	return begin >= from && (end < to || (end == to && begin < end));
+}
+
+/* Before the mark, or in a hole: in an earlier run, or a part of its batch. */
+static bool
+is_settled(const struct standing *at, uint64_t begin, uint64_t end)
+{
+	if (within(0, at->mark.at.offset, begin, end))
 		return true;
 	for (uint32_t i = 0; i < at->nholes; i++)
-		if (end > at->holes[i].from && end <= at->holes[i].to.offset)
+		if (within(at->holes[i].from, at->holes[i].to.offset, begin, end))
 			return true;
 	return false;
 }
 
+/* Can some of b's lines be settled?  A restart reads on where the slowest output stood. */
 static bool
-old_news(const struct standing *at, const struct batch *b)
+is_mixed(const struct standing *at, const struct batch *b)
 {
-	uint64_t end = at->resume;
+	uint64_t end = at->mark.at.offset;
 
 	for (uint32_t i = 0; i < at->nholes; i++)
 		if (at->holes[i].to.offset > end)
@@ -69,16 +80,16 @@ add_line(struct account *a, const struct line *l, bool kept)
 	}
 }
 
-/* A restart reads again from where the output stood that was least far. */
+/* Of the first n lines those that are not settled. */
 static void
-account_partly(struct output *o, struct batch *b, const struct standing *at, uint64_t from,
+account_partly(struct output *o, struct batch *b, const struct standing *at, size_t n,
     struct account *a)
 {
 	const struct rendered *r = &b->rendered[o->rendering];
 	uint32_t begin = 0;
 
-	for (size_t i = 0; i < b->nlines; begin = b->lines[i++].end) {
-		if (ack_settled(at, b->from + b->lines[i].end) || b->from + begin < from)
+	for (size_t i = 0; i < n; begin = b->lines[i++].end) {
+		if (is_settled(at, b->from + begin, b->from + b->lines[i].end))
 			continue;
 		a->bytes += b->lines[i].end - begin;
 		if (o != o->p->plan.dead)
@@ -98,8 +109,8 @@ ack_account(struct output *o, struct batch *b, struct account *a)
 	weft_mutex_lock(&o->lock);
 	at = stream_standing(b->stream, o);
 	*a = (struct account){ 0 };
-	if (old_news(at, b) || at->mark.at.offset > b->from) {
-		account_partly(o, b, at, at->mark.at.offset, a);
+	if (is_mixed(at, b)) {
+		account_partly(o, b, at, b->nlines, a);
 	} else if (o == o->p->plan.dead) {
 		*a = (struct account){ .read = r->n, .delivered = r->n };
 	} else {
@@ -114,21 +125,51 @@ ack_account(struct output *o, struct batch *b, struct account *a)
 	weft_mutex_unlock(&o->lock);
 }
 
-uint32_t
-ack_skipped(struct output *o, struct batch *b)
+/* Copies those records that are not settled: they need not be side by side. */
+static void
+pick_out(const struct standing *at, const struct batch *b, const struct rendered *r,
+    struct share *s)
+{
+	uint32_t begin = 0, record = 0;
+
+	for (size_t i = 0; i < b->nlines; begin = b->lines[i++].end) {
+		size_t from = record ? r->ends[record - 1] : 0;
+
+		if (!rendered_keeps(r, i))
+			continue;
+		if (!is_settled(at, b->from + begin, b->from + b->lines[i].end)) {
+			buf_add(&s->picked, r->data.data + from, r->ends[record] - from);
+			buf_add(&s->ends_picked, &(uint32_t){ s->picked.len }, sizeof(uint32_t));
+			buf_add(&s->numbers, &record, sizeof(record));
+		}
+		record++;
+	}
+	s->n = s->numbers.len / sizeof(uint32_t);
+	s->data = s->picked.data;
+	s->len = s->picked.len;
+	s->ends = (uint32_t *)s->ends_picked.data;
+}
+
+void
+ack_share(struct output *o, struct batch *b, struct share *s)
 {
 	const struct rendered *r = &b->rendered[o->rendering];
 	struct standing *at;
-	uint32_t n = 0;
 
+	*s = (struct share){ .data = r->data.data, .len = r->data.len, .n = r->n, .ends = r->ends };
 	weft_mutex_lock(&o->lock);
 	at = stream_standing(b->stream, o);
-	if (old_news(at, b))
-		for (size_t i = 0; i < b->nlines; i++)
-			if (rendered_keeps(r, i) && ack_settled(at, b->from + b->lines[i].end))
-				n++;
+	if (is_mixed(at, b))
+		pick_out(at, b, r, s);
 	weft_mutex_unlock(&o->lock);
-	return n;
+}
+
+void
+share_finish(struct share *s)
+{
+	buf_finish(&s->picked);
+	buf_finish(&s->ends_picked);
+	buf_finish(&s->numbers);
 }
 
 void
@@ -221,31 +262,24 @@ ack_batch(struct output *o, struct batch *b, const struct rejects *r)
 	weft_mutex_unlock(&o->lock);
 }
 
-/* The first records of b are delivered: its lines up to the last of them are settled. */
+/* Record last of b and those before it are delivered: its lines up to that one are settled. */
 void
-ack_partial(struct output *o, struct batch *b, uint32_t records)
+ack_partial(struct output *o, struct batch *b, uint32_t last)
 {
 	const struct rendered *r = &b->rendered[o->rendering];
 	struct span s = ack_span(b);
 	struct account a = { 0 };
 	struct standing *at;
-	size_t n = 0, i;
-	uint64_t from;
+	uint32_t n = 0;
+	size_t i;
 
-	for (i = 0; i < b->nlines && n < records; i++)
+	for (i = 0; i < b->nlines && n <= last; i++)
 		n += rendered_keeps(r, i);
-	if (i == 0)
-		return;
 	s.to = (struct place){ .offset = b->from + b->lines[i - 1].end, .lines = b->first + i - 1 };
 	weft_mutex_lock(&o->lock);
 	at = stream_standing(b->stream, o);
-	from = at->mark.at.offset > b->from ? at->mark.at.offset : b->from;
-	if (s.to.offset > from) {
-		size_t nlines = b->nlines;
-
-		b->nlines = i;
-		account_partly(o, b, at, from, &a);
-		b->nlines = nlines;
+	if (s.to.offset > b->from && s.to.offset > at->mark.at.offset) {
+		account_partly(o, b, at, i, &a);
 		a.expected = a.read;
 		settle(o, b->stream, &s, &a);
 	}

@@ -26,7 +26,7 @@ struct delivery {
 	struct parcel	 parcel;
 	struct rejects	 rejects;
 	struct batch	*batch;		/* or NULL: from the disk queue */
-	uint32_t	 skipped;	/* records of the batch before the parcel's first */
+	struct share	 share;		/* of the batch: what the parcel is of */
 	uint32_t	 done;		/* of the parcel */
 };
 
@@ -127,6 +127,20 @@ attempt(weft_ctx *ctx, weft_retry_try *t, void *arg)
 	return err;
 }
 
+/*
+ * What a sink without a state has delivered is not sent again.  From a rejected record on it
+ * is: the letter has not been written.
+ */
+static void
+keep_part(struct delivery *d)
+{
+	uint32_t n = d->rejects.n && d->rejects.record[0] < d->done ? d->rejects.record[0] :
+	    d->done;
+
+	if (d->batch && n && !d->o->sink->kind->save)
+		ack_partial(d->o, d->batch, share_record(&d->share, n - 1));
+}
+
 /* 0: all of it is delivered or rejected; else the output has ended. */
 static int
 deliver(struct delivery *d)
@@ -144,8 +158,8 @@ deliver(struct delivery *d)
 		well_again(o);
 		count(&o->bytes, d->parcel.len);
 		count(&o->records, d->parcel.records);
-	} else if (d->batch && d->done && !o->sink->kind->save) {
-		ack_partial(o, d->batch, d->skipped + d->done);
+	} else {
+		keep_part(d);
 	}
 	o->delivering = false;
 	if (err == -EPIPE) {
@@ -184,7 +198,8 @@ letters_of_batch(struct delivery *d, struct buf *out, struct buf *ends)
 		const struct line *line = &d->batch->lines[i];
 		struct letter l = blank(d, d->rejects.why[next]);
 
-		if (!rendered_keeps(r, i) || record++ != d->skipped + d->rejects.record[next])
+		if (!rendered_keeps(r, i) ||
+		    record++ != share_record(&d->share, d->rejects.record[next]))
 			continue;
 		l.seq = d->batch->first + i;
 		l.text = line->text;
@@ -265,25 +280,16 @@ output_write_letters(struct output *dead, struct buf *text, struct buf *ends, co
 static int
 deliver_batch(struct output *o, struct batch *b)
 {
-	struct rendered *r = &b->rendered[o->rendering];
-	uint32_t skip = ack_skipped(o, b);
-	size_t from = skip ? r->ends[skip - 1] : 0;
-	struct buf ends = { 0 };
-	struct delivery d = {
-		.o = o, .batch = b, .skipped = skip,
-		.parcel = {
-			.data = r->data.data + from, .len = r->data.len - from,
-			.records = r->n - skip, .ends = r->ends,
-			.source = b->source->name, .stream = b->stream->name, .host = o->p->host,
-			.received = b->received,
-		},
-	};
+	struct delivery d = { .o = o, .batch = b };
 	int err = 0;
 
-	for (uint32_t i = skip; skip && i < r->n; i++)
-		buf_add(&ends, &(uint32_t){ r->ends[i] - from }, sizeof(uint32_t));
-	if (skip)
-		d.parcel.ends = (uint32_t *)ends.data;
+	ack_share(o, b, &d.share);
+	d.parcel = (struct parcel){
+		.data = d.share.data, .len = d.share.len,
+		.records = d.share.n, .ends = d.share.ends,
+		.source = b->source->name, .stream = b->stream->name, .host = o->p->host,
+		.received = b->received,
+	};
 	if (d.parcel.records)
 		err = deliver(&d);
 	if (!err)
@@ -291,7 +297,7 @@ deliver_batch(struct output *o, struct batch *b)
 	if (!err)
 		ack_batch(o, b, &d.rejects);
 	rejects_finish(&d.rejects);
-	buf_finish(&ends);
+	share_finish(&d.share);
 	return err;
 }
 

@@ -52,28 +52,25 @@ spill_wants(struct output *o, struct batch *b)
 
 /* Returns the bytes it put there. */
 static size_t
-store(struct output *o, struct batch *b, uint32_t skip, const struct account *a,
-    const struct span *ahead)
+store(struct output *o, struct batch *b, const struct account *a, const struct span *ahead)
 {
-	struct rendered *r = &b->rendered[o->rendering];
 	struct state *s = o->p->state;
-	size_t from = skip ? r->ends[skip - 1] : 0;
-	uint32_t *ends = xmalloc((r->n + 1) * sizeof(*ends));
-	struct spilled row = {
-		.records = r->n - skip, .received = b->received,
-		.source = b->source->name, .stream = b->stream->name, .host = o->p->host,
-		.data = { r->data.data + from, r->data.len - from, 0 },
-		.ends = { (char *)ends, (r->n - skip) * sizeof(*ends), 0 },
-	};
+	struct share share;
+	struct spilled row;
 
-	for (uint32_t i = skip; i < r->n; i++)
-		ends[i - skip] = r->ends[i] - from;
+	ack_share(o, b, &share);
+	row = (struct spilled){
+		.records = share.n, .received = b->received,
+		.source = b->source->name, .stream = b->stream->name, .host = o->p->host,
+		.data = { (char *)share.data, share.len, 0 },
+		.ends = { (char *)share.ends, share.n * sizeof(uint32_t), 0 },
+	};
 	if (row.records)
 		state_spill_put(s, o->name, &row);
 	state_account_add(s, b->source->name, o->name, a);
 	if (b->stream->row)
 		state_ahead_put(s, o->name, b->stream->row, ahead);
-	free(ends);
+	share_finish(&share);
 	return row.data.len;
 }
 
@@ -96,7 +93,6 @@ spill_put(struct output *o, struct batch *b)
 {
 	struct account a;
 	struct span ahead;
-	uint32_t skip = ack_skipped(o, b);
 	size_t bytes;
 	int err;
 
@@ -107,7 +103,7 @@ spill_put(struct output *o, struct batch *b)
 	ahead = longer(o, b);
 	weft_mutex_unlock(&o->lock);
 	state_begin(o->p->state);
-	bytes = store(o, b, skip, &a, &ahead);
+	bytes = store(o, b, &a, &ahead);
 	err = state_commit(o->p->state);
 	if (err) {
 		pipeline_tell(o->p, "%s: the disk queue takes nothing (%s); waiting", o->name,

@@ -67,11 +67,26 @@ struct standing {
 	struct mark	 mark;
 	struct span	*early;		/* settled beyond the mark, when order is not kept; */
 	uint32_t	 nearly;	/* by from */
-	uint64_t	 resume;	/* lines that end here or before were settled in an earlier run, */
-	struct span	*holes;		/* and so were those that end in one of these */
+	uint64_t	 resume;	/* what is before was settled in an earlier run, */
+	struct span	*holes;		/* and so was what is in one of these */
 	uint32_t	 nholes;
 	bool		 dirty;		/* in the output's list of what to save */
 };
+
+/* The records of a batch that an output has not settled yet: all of them, or copies of some. */
+struct share {
+	const char	*data;
+	size_t		 len;
+	uint32_t	 n;
+	const uint32_t	*ends;
+	struct buf	 picked, ends_picked;
+	struct buf	 numbers;	/* uint32_t: which of the batch's records; len 0: all */
+};
+
+static inline uint32_t share_record(const struct share *s, uint32_t i)
+{
+	return s->numbers.len ? ((const uint32_t *)s->numbers.data)[i] : i;
+}
 
 struct stream {
 	weft_pipeline	*p;
@@ -206,14 +221,14 @@ void	output_finish(struct output *o);	/* frees it */
 
 /* ack.c */
 void	ack_batch(struct output *o, struct batch *b, const struct rejects *r);
-void	ack_partial(struct output *o, struct batch *b, uint32_t records);
-bool	ack_settled(const struct standing *at, uint64_t end);	/* in an earlier run */
+void	ack_partial(struct output *o, struct batch *b, uint32_t last);
 void	ack_gap(struct output *o, const struct gap *g);
 /* lock held: b is in the disk queue and its counts are saved; or only counts, by source */
 void	ack_spilled(struct output *o, struct batch *b, const struct account *a);
 bool	ack_account_only(struct output *o, const char *source, const struct account *a);
 struct span ack_span(const struct batch *b);
-uint32_t ack_skipped(struct output *o, struct batch *b);	/* records settled before */
+void	ack_share(struct output *o, struct batch *b, struct share *s);
+void	share_finish(struct share *s);
 void	ack_account(struct output *o, struct batch *b, struct account *a);
 int	ack_checkpoint(struct output *o, bool sync);	/* busy held */
 void	ack_make_dirty(struct output *o, struct stream *st, struct standing *at); /* lock held */
