@@ -38,10 +38,11 @@ field_key(struct buf *room, const struct line *l, const struct field *f, size_t 
 	return plain(room, f->key, len, l->kind == LINE_JSON && !f->added);
 }
 
+/* The method of a request begins where the message does, and is only a part of it. */
 static bool
 is_at(const struct line *l, struct slice s, const struct field *f)
 {
-	return s.len && f->value == l->text + s.off;
+	return s.len && f->value == l->text + s.off && f->len == s.len;
 }
 
 bool

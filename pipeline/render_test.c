@@ -197,6 +197,11 @@ static const struct { const char *in; bool wants; const char *out; } logfmt[] = 
 	    "_seq=7 host=5 source=1 seq=2\n" },
 	{ "a=\377 b=\"c d\"", 0, "level=info host=h source=\"s\\\"1\" seq=7 a=\"\\ufffd\" "
 	    "b=\"c d\"\n" },
+	/* a field where the message begins is not the message */
+	{ "::1 - - [01/Jan/2024:00:00:00 +0000] \"GET /a HTTP/1.1\" 200 5", 1,
+	    "time=\"01/Jan/2024:00:00:00 +0000\" level=info host=h source=\"s\\\"1\" seq=7 "
+	    "msg=\"GET /a HTTP/1.1\" remote_addr=::1 method=GET path=/a protocol=HTTP/1.1 "
+	    "status=200 bytes=5\n" },
 };
 
 TEST(RendersLogfmt)
