@@ -1,8 +1,8 @@
 /*
  * ledger.c - the account of every line: rows for each source and output, and do they balance?
  *
- * A row is what the output has counted; in flight is what its source has read beyond that.  The
- * lines of a row must add up, and be as many as the line numbers of its places say.
+ * A row is what the output has counted, and in flight is what its source has read beyond that.
+ * The lines of a row must add up, and be as many as the line numbers of its places say.
  */
 #include <stdlib.h>
 
@@ -44,6 +44,9 @@ in_flight(weft_pipeline *p, const struct source *s, struct output *o)
 		at = st->standing[o->slot];
 		if (at) {
 			lines = at->mark.at.lines;
+			/* in the disk queue, while older lines still wait in memory */
+			if (at->mark.ahead.to.lines > lines)
+				lines += at->mark.ahead.to.lines - at->mark.ahead.first + 1;
 			for (uint32_t i = 0; i < at->nearly; i++) {
 				early = at->early[i].to.lines - at->early[i].first + 1;
 				lines += early;
@@ -75,8 +78,10 @@ weft_pipeline_ledger(weft_pipeline *p, struct weft_ledger_row *rows, int max)
 				a = o->total[s];
 			weft_mutex_unlock(&o->lock);
 			rows[n] = row_of(p->sources[s]->name, o->name, &a);
-			if (o != plan->dead)
-				rows[n].in_flight = in_flight(p, p->sources[s], o);
+			if (o == plan->dead)
+				continue;
+			rows[n].in_flight = in_flight(p, p->sources[s], o);
+			rows[n].read += rows[n].in_flight;
 		}
 	weft_mutex_unlock(&p->lock);
 	return n;
