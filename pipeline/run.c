@@ -359,9 +359,16 @@ tell_left_over(weft_pipeline *p)
 	struct weft_ledger_row rows[64];
 	int n = weft_pipeline_ledger(p, rows, 64);
 
-	for (int i = 0; i < n && i < 64; i++)
-		if (rows[i].in_flight)
-			pipeline_fail(p, -ETIMEDOUT);
+	for (int i = 0; i < n && i < 64; i++) {
+		if (!rows[i].in_flight)
+			continue;
+		pipeline_tell(p, "%s: %llu lines of %s are not delivered%s", rows[i].output,
+		    (unsigned long long)rows[i].in_flight, rows[i].source,
+		    p->state ? "; the next run will read them again" : "");
+		pipeline_fail(p, -ETIMEDOUT);
+		if (p->first_error == -ETIMEDOUT && !p->error.len)
+			buf_adds(&p->error, "not everything that was read is delivered");
+	}
 }
 
 static void
