@@ -63,7 +63,8 @@ RT	= $B/libweft-testing.a $B/libweft.a
 LIBS	= $B/libweft.a $(patsubst %,$B/libweft-%.a,heap testing patterns $(PIPE) workerpool) $(REDIS)
 PROGRAMS = $(PIPE:%=$B/weft-%)
 TESTS	= $(foreach d,$(LAYERS),$(if $(call tests,$d),$B/$d.test))
-compiles = $(foreach f,$(call no_redis,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c)),\
+compiles = $(foreach f,$(call no_redis,$(wildcard examples/*.c examples/patterns/*.c examples/pitfalls/*.c \
+	  $(PIPE:%=examples/%/*.c))),\
 	  $(if $(shell grep -l '^compile error' $(f:.c=.want) 2>/dev/null),,$f))
 EXAMPLES = $(patsubst %.c,$B/%,$(compiles))
 
@@ -146,7 +147,8 @@ $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
 $B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft-patterns.a $B/libweft.a
 	$(LINK)
-$B/examples/%: $B/examples/%.o $$(if $$(findstring _redis,$$*),$(REDIS)) $B/libweft-patterns.a \
+$B/examples/%: $B/examples/%.o $$(if $$(findstring _redis,$$*),$(REDIS)) \
+    $$(if $$(findstring pipeline/,$$*),$B/libweft-pipeline.a) $B/libweft-patterns.a \
     $B/libweft-workerpool.a $(RT)
 	$(LINK)
 
