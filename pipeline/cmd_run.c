@@ -226,9 +226,6 @@ reason(const struct run *r, int err)
 {
 	if (*weft_pipeline_error(r->p))
 		return weft_pipeline_error(r->p);
-	if (err == -ETIMEDOUT)
-		return "not everything was delivered in time; with a state the rest is read again "
-		    "by the next run";
 	return strerror(-err);
 }
 
