@@ -87,12 +87,16 @@ static void
 in_order(weft_pipeline *p, struct batch *b)
 {
 	struct stream *st = b->stream;
+	bool more;
 
 	set_aside(st, b);
-	while ((b = st->early) && b->seq == st->collected) {
+	more = st->early->seq == st->collected;
+	while (more) {
+		b = st->early;
 		st->early = b->next;
 		st->collected++;
-		fan_out(p, b);
+		more = st->early && st->early->seq == st->collected;
+		fan_out(p, b);		/* the last one: st may be gone after it */
 	}
 }
 

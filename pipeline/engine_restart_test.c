@@ -108,3 +108,50 @@ TEST(LinesThatOverlapAreNotTakenForThoseBefore)
 	}
 	buf_finish(&in);
 }
+
+static void
+append(const char *name, const char *text)
+{
+	char path[512];
+	int fd = open(path_of(path, name), O_WRONLY | O_APPEND);
+
+	REQUIRE(fd >= 0);
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void
+run_from_end(struct taker *t)
+{
+	char dir[512], path[512];
+	struct weft_pipeline_options o = small("state", dir);
+	weft_pipeline *p = weft_pipeline_new(&o);
+
+	CHECK_EQ(weft_pipeline_source(p, "in", &(struct weft_source_options){
+	    .file = path_of(path, "in"), .once = true, .at_end = true }), 0);
+	add_taker(p, "a", t, WEFT_BLOCK);
+	CHECK_EQ(weft_pipeline_run(NULL, p), 0);
+	CHECK(weft_pipeline_balanced(p));
+	weft_pipeline_free(p);
+	free(o.warn_arg);
+}
+
+/* Where it began is remembered: it is not the end that it has the next time. */
+TEST(AFileThatBeganAtItsEndGoesOnFromThere)
+{
+	struct taker took[4] = { 0 };
+
+	write_file("in", "old\n", 4);
+	run_from_end(&took[0]);
+	append("in", "new\n");
+	run_from_end(&took[1]);
+	run_from_end(&took[2]);
+	append("in", "newer\n");
+	run_from_end(&took[3]);
+	CHECK_EQ(took[0].got.len, 0);
+	CHECK_STR(buf_str(&took[1].got), "new\n");
+	CHECK_EQ(took[2].got.len, 0);
+	CHECK_STR(buf_str(&took[3].got), "newer\n");
+	for (int i = 0; i < 4; i++)
+		buf_finish(&took[i].got);
+}

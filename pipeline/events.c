@@ -11,9 +11,10 @@
 
 #define PAUSE	WEFT_MS			/* events of so long are handled together */
 
-static void
-note_moved(struct files *f, char *from, char *to)
+void
+note_moved(struct files *f, const char *was_at, const char *is_at)
 {
+	char *from = xstrdup(was_at), *to = xstrdup(is_at);
 	bool was = false;
 
 	for (size_t i = 0; i < f->nmoved && !was; i++) {
@@ -48,11 +49,8 @@ directory_event(struct files *f, const struct inotify_event *e, const char *dir,
 		m->cookie = e->cookie;
 		return;
 	}
-	if ((e->mask & IN_MOVED_TO) && m->from && m->cookie == e->cookie) {
+	if ((e->mask & IN_MOVED_TO) && m->from && m->cookie == e->cookie)
 		note_moved(f, m->from, path);
-		m->from = NULL;
-		return;
-	}
 	free(path);
 }
 

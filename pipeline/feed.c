@@ -211,6 +211,8 @@ feed_run(weft_ctx *ctx, struct feed *f)
 	ssize_t n;
 
 	while (!f->ended) {
+		if (weft_err(ctx))	/* one who always has something does not keep it going */
+			return weft_err(ctx);
 		n = read_some(ctx, f, first, sizeof(first));
 		if (n < 0 && weft_err(ctx))
 			return weft_err(ctx);

@@ -46,8 +46,9 @@ get(struct intake *in, struct stream *st, size_t room)
 {
 	struct source *s = source_of(in);
 
-	(void)st;
-	/* a file is read again; what a socket holds at the end is read now or never: hard ends that */
+	if (st->stopped)
+		return NULL;
+	/* a file is read again some day; what has come over a connection is to go on, when it ends, too */
 	return batch_get(s->opt.file ? s->ctx : s->p->hard, &s->p->pool, room);
 }
 
@@ -66,6 +67,8 @@ submit(struct intake *in, struct stream *st, struct batch *b)
 	weft_mutex_lock(&p->lock);
 	st->end.lines += b->nlines;
 	st->end.offset = b->to;
+	st->end.tail_len = b->tail_len;
+	st->end.tail_hash = b->tail_hash;
 	weft_mutex_unlock(&p->lock);
 	count(&s->read, b->nlines);
 	count(&s->bytes, b->to - b->from);
@@ -102,6 +105,15 @@ take_up(struct output *o, struct stream *st)
 		at->holes[i + 1] = at->early[i];
 }
 
+static void
+start_at(struct output *o, struct stream *st, const struct place *at)
+{
+	struct standing *standing = stream_standing(st, o);
+
+	standing->mark.at = *at;
+	standing->resume = at->offset;
+}
+
 static struct stream *
 stream_new(struct source *s, const char *name, const struct known_file *k)
 {
@@ -111,51 +123,163 @@ stream_new(struct source *s, const char *name, const struct known_file *k)
 	st->source = s;
 	st->name = xstrdup(name);
 	origin_init(&st->origin, s->p->host, s->name, name);
-	if (k) {
-		st->row = k->row;
+	if (k)
 		st->end = k->at;
-	}
 	return st;
 }
 
+/* In a transaction.  A file may begin at its end (at_end) without having been known. */
+static void
+look_up(struct stream *st, const struct known_file *k, const struct file_id *id)
+{
+	weft_pipeline *p = st->p;
+	bool known = k && k->row;
+
+	if (known)
+		state_stream_update(p->state, k->row, st->name, id);
+	st->row = known ? k->row : state_stream_new(p->state, st->source->name, st->name, id);
+	for (int i = 0; k && i < p->plan.noutputs; i++) {
+		struct output *o = p->plan.outputs[i];
+
+		if (known) {
+			take_up(o, st);
+			continue;
+		}
+		start_at(o, st, &k->at);
+		state_mark_put(p->state, o->name, st->row, &k->at, NULL, 0);
+	}
+}
+
+/* Without a state it is known as long as the pipeline lives: a reload may ask for it. */
+static void
+look_up_here(struct stream *st, const struct known_file *k, const struct file_id *id)
+{
+	weft_pipeline *p = st->p;
+
+	weft_mutex_lock(&p->lock);
+	st->row = k && k->row ? k->row : ++p->last_row;
+	weft_mutex_unlock(&p->lock);
+	st->path = xstrdup(st->name);
+	st->id = *id;
+	for (int i = 0; k && i < p->plan.noutputs; i++)
+		start_at(p->plan.outputs[i], st, &k->at);
+}
+
 /* Outputs do not change meanwhile: the gate is held. */
+static int
+stream_register(struct stream *st, const struct known_file *k, const struct file_id *id)
+{
+	weft_pipeline *p = st->p;
+	int err = 0;
+
+	if (!p->state) {
+		look_up_here(st, k, id);
+	} else {
+		state_begin(p->state);
+		look_up(st, k, id);
+		err = state_commit(p->state);
+	}
+	for (int i = 0; err && i < MAX_OUTPUTS; i++) {
+		standing_free(st->standing[i]);
+		st->standing[i] = NULL;
+	}
+	st->row = err ? 0 : st->row;
+	return err;
+}
+
+/*
+ * One that a reload's source had, or whose file came back, and that outputs are not done with: it
+ * goes on, for two of them would move the same marks.
+ */
+static struct stream *
+revive(struct source *s, const struct known_file *k)
+{
+	struct stream *st = NULL;
+
+	if (!k || !k->row)
+		return NULL;
+	weft_mutex_lock(&s->p->lock);
+	for (st = s->p->streams; st; st = st->next)
+		if (st->closed && st->row == k->row && st->source->index == s->index &&
+		    st->end.offset == k->at.offset)
+			break;
+	if (st) {
+		st->source = s;
+		st->closed = st->done = st->forget = false;
+		s->nlive -= s->nlive > 0;
+	}
+	weft_mutex_unlock(&s->p->lock);
+	return st;
+}
+
+static void
+add_stream(weft_pipeline *p, struct stream *st)
+{
+	weft_mutex_lock(&p->lock);
+	st->next = p->streams;
+	p->streams = st;
+	weft_mutex_unlock(&p->lock);
+}
+
+/* A state that fails makes its source wait.  False: it is to stop. */
+static bool
+wait_for_state(struct source *s, int err, bool *told)
+{
+	if (!*told)
+		pipeline_tell(s->p, "%s waits: the state cannot be written: %s", s->name,
+		    strerror(-err));
+	*told = true;
+	return weft_sleep_ctx(s->ctx, 100 * WEFT_MS) == 0;
+}
+
+/* What cannot be remembered is not read: it would be read again, and delivered twice. */
 static struct stream *
 stream_open(struct intake *in, const char *name, const struct known_file *k,
     const struct file_id *id)
 {
 	struct source *s = source_of(in);
 	weft_pipeline *p = s->p;
-	struct stream *st = stream_new(s, name, k);
+	struct stream *st = NULL;
+	bool told = false;
+	int err = 0;
 
-	weft_rwmutex_rlock(&p->gate);
-	if (p->state && id) {
-		state_begin(p->state);
-		if (k)
-			state_stream_update(p->state, k->row, name, id);
-		else
-			st->row = state_stream_new(p->state, s->name, name, id);
-		for (int i = 0; k && i < p->plan.noutputs; i++)
-			take_up(p->plan.outputs[i], st);
-		pipeline_fail(p, state_commit(p->state));
+	do {
+		weft_rwmutex_rlock(&p->gate);
+		if (!st && (st = revive(s, k))) {
+			weft_rwmutex_runlock(&p->gate);
+			return st;
+		}
+		st = st ? st : stream_new(s, name, k);
+		err = id ? stream_register(st, k, id) : 0;
+		if (!err)
+			add_stream(p, st);
+		weft_rwmutex_runlock(&p->gate);
+	} while (err && wait_for_state(s, err, &told));
+	if (err) {
+		st->stopped = true;
+		add_stream(p, st);
 	}
-	weft_mutex_lock(&p->lock);
-	st->next = p->streams;
-	p->streams = st;
-	weft_mutex_unlock(&p->lock);
-	weft_rwmutex_runlock(&p->gate);
 	return st;
 }
 
 static void
 update(struct intake *in, struct stream *st, const char *name, const struct file_id *id)
 {
-	struct state *state = source_of(in)->p->state;
+	weft_pipeline *p = source_of(in)->p;
 
-	if (!state || !st->row)
+	if (!st->row)
 		return;
-	state_begin(state);
-	state_stream_update(state, st->row, name, id);
-	pipeline_fail(st->p, state_commit(state));
+	if (p->state) {
+		state_begin(p->state);
+		state_stream_update(p->state, st->row, name, id);
+		pipeline_fail(p, state_commit(p->state));
+		return;
+	}
+	weft_mutex_lock(&p->lock);
+	free(st->path);
+	st->path = xstrdup(name);
+	st->id = *id;
+	weft_mutex_unlock(&p->lock);
 }
 
 /* Freed by streams_sweep, once every output is past its end. */
@@ -233,18 +357,6 @@ intake_init(struct source *s)
 	};
 }
 
-static void
-source_run(struct source *s)
-{
-	if (s->opt.file)
-		source_file_run(s->ctx, &s->in, &s->opt);
-	else if (s->opt.listen)
-		source_syslog_run(s->ctx, &s->in, s->sockets, &s->opt);
-	else
-		source_stdin_run(s->ctx, &s->in, &s->opt);
-	weft_waitgroup_done(&s->p->reading);
-}
-
 /*
  * A file goes on where the output stands that is least far.  One without a mark has had nothing
  * of it; an output that is new to the state has got marks when it was registered.
@@ -264,20 +376,119 @@ least(weft_pipeline *p, int64_t row)
 	return at;
 }
 
+/* What all outputs are done with is no stream any more.  p->lock held. */
+static struct known_file *
+known_here(struct source *s)
+{
+	weft_pipeline *p = s->p;
+	struct known_file *k = xcalloc(p->npast + 1, sizeof(*k));
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->npast; i++)
+		if (p->past[i].source == s->index) {
+			k[n] = p->past[i].k;
+			k[n].path = xstrdup(k[n].path);
+			n++;
+		}
+	return k;
+}
+
+static struct known_file *
+add_known(struct known_file **k, const struct stream *st)
+{
+	size_t n = 0;
+
+	while ((*k)[n].row)
+		n++;
+	*k = xrealloc(*k, (n + 2) * sizeof(**k));
+	(*k)[n] = (struct known_file){ .row = st->row, .path = xstrdup(st->path), .id = st->id };
+	(*k)[n + 1] = (struct known_file){ 0 };
+	return *k + n;
+}
+
+/*
+ * Files that a reload's source has read, and that outputs are not done with: the marks in
+ * the state lag behind, but the lines are on their way.  p->lock held.
+ */
+static void
+find_live(struct source *s, struct known_file **known)
+{
+	for (struct stream *st = s->p->streams; st; st = st->next) {
+		struct known_file *k = *known;
+
+		if (!st->row || !st->closed || st->source->index != s->index || st->forget)
+			continue;
+		while (k->row && k->row != st->row)
+			k++;
+		if (!k->row && s->p->state)
+			continue;
+		if (!k->row)
+			k = add_known(known, st);
+		k->at = st->end;
+		k->done |= st->done;
+		s->nlive++;
+	}
+}
+
+static int
+recall_files(struct source *s)
+{
+	weft_pipeline *p = s->p;
+	struct known_file *known = NULL;
+	int err = 0;
+
+	weft_rwmutex_rlock(&p->gate);
+	if (p->state) {
+		state_begin(p->state);
+		known = state_known(p->state, s->name);
+		for (struct known_file *k = known; k->row; k++)
+			k->at = least(p, k->row);
+		err = state_commit(p->state);
+	}
+	if (!err) {
+		weft_mutex_lock(&p->lock);
+		known = known ? known : known_here(s);
+		find_live(s, &known);
+		weft_mutex_unlock(&p->lock);
+	}
+	weft_rwmutex_runlock(&p->gate);
+	if (err)
+		state_known_free(known);
+	else
+		s->known = known;
+	return err;
+}
+
+static void
+read_files(struct source *s)
+{
+	bool told = false, go = true;
+	int err;
+
+	while (go && (err = recall_files(s)))
+		go = wait_for_state(s, err, &told);
+	if (go)
+		source_file_run(s->ctx, &s->in, &s->opt);
+}
+
+static void
+source_run(struct source *s)
+{
+	if (s->opt.file)
+		read_files(s);
+	else if (s->opt.listen)
+		source_syslog_run(s->ctx, &s->in, s->sockets, &s->opt);
+	else
+		source_stdin_run(s->ctx, &s->in, &s->opt);
+	weft_waitgroup_done(&s->p->reading);
+}
+
 void
 intake_start(struct source *s)
 {
-	weft_pipeline *p = s->p;
-
-	s->ctx = weft_with_cancel(p->ctx);
-	if (p->state && s->opt.file) {
-		state_begin(p->state);
-		s->known = state_known(p->state, s->name);
-		for (struct known_file *k = s->known; k->row; k++)
-			k->at = least(p, k->row);
-		pipeline_fail(p, state_commit(p->state));
-	}
-	weft_waitgroup_add(&p->reading, 1);
+	s->ctx = weft_with_cancel(s->p->ctx);
+	s->nlive = 0;
+	weft_waitgroup_add(&s->p->reading, 1);
 	weft_waitgroup_go(&s->running, source_run, s);
 }
 
@@ -324,47 +535,93 @@ stream_free(struct stream *st)
 	for (int i = 0; i < MAX_OUTPUTS; i++)
 		standing_free(st->standing[i]);
 	origin_finish(&st->origin);
+	free(st->path);
 	free(st->name);
 	free(st);
 }
 
+/* Without a state: p->lock held. */
 static void
+remember(weft_pipeline *p, struct stream *st)
+{
+	struct past_file *f = NULL;
+
+	for (size_t i = 0; i < p->npast && p->reloaded; i++)
+		if (p->past[i].k.row == st->row)
+			f = &p->past[i];
+	if (!f && st->forget)
+		return;
+	if (!f) {
+		if ((p->npast & (p->npast - 1)) == 0)
+			p->past = xrealloc(p->past, (2 * p->npast + 1) * sizeof(*f));
+		f = &p->past[p->npast++];
+	} else {
+		free(f->k.path);
+	}
+	*f = (struct past_file){ st->source->index, { .row = st->row, .path = st->path,
+	    .id = st->id, .at = st->end, .done = st->done } };
+	st->path = NULL;
+	if (st->forget) {
+		free(f->k.path);
+		*f = p->past[--p->npast];
+	}
+}
+
+static int
 tell_state(weft_pipeline *p, const struct stream *st)
 {
 	if (!p->state || !st->row || !(st->done || st->forget))
-		return;
+		return 0;
 	state_begin(p->state);
 	if (st->forget)
 		state_stream_forget(p->state, st->row);
 	else
 		state_stream_done(p->state, st->row);
-	pipeline_fail(p, state_commit(p->state));
+	return state_commit(p->state);
+}
+
+/* Those that are to go, out of the list.  p->lock held. */
+static struct stream *
+take_gone(weft_pipeline *p, bool all)
+{
+	struct stream *gone = NULL, **at = &p->streams, *st;
+
+	while ((st = *at)) {
+		bool is = st->closed && settled(p, st);
+
+		if (!is && !all) {
+			at = &st->next;
+			continue;
+		}
+		*at = st->next;
+		st->next = gone;
+		gone = st;
+		st->done &= is;
+		st->forget &= is;
+		if (!p->state && st->row && !all)
+			remember(p, st);
+	}
+	return gone;
 }
 
 /* all: the outputs have ended, and what is not settled is given up. */
 void
 streams_sweep(weft_pipeline *p, bool all)
 {
-	struct stream *gone = NULL, **at = &p->streams, *st;
+	struct stream *gone, *st;
+	int err = 0;
 
 	weft_mutex_lock(&p->lock);
-	while ((st = *at)) {
-		bool is = st->closed && settled(p, st);
-
-		st->done &= is;
-		st->forget &= is;
-		if (is || all) {
-			*at = st->next;
-			st->next = gone;
-			gone = st;
-		} else {
-			at = &st->next;
-		}
-	}
+	gone = take_gone(p, all);
 	weft_mutex_unlock(&p->lock);
 	while ((st = gone)) {
 		gone = st->next;
-		tell_state(p, st);
-		stream_free(st);
+		err = err ? err : tell_state(p, st);
+		if (err && !all)
+			add_stream(p, st);	/* the next time */
+		else
+			stream_free(st);
 	}
+	if (all)
+		pipeline_fail(p, err);
 }

@@ -224,6 +224,9 @@ look_for_files(struct files *f)
 	}
 	weft_mutex_lock(&f->lock);
 	look_for_left(f);
+	list_for_each(e, &f->tails)
+		if (f->first)
+			tail_update(container_of(e, struct tail, all));
 	f->first = false;
 	weft_mutex_unlock(&f->lock);
 }

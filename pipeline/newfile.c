@@ -217,10 +217,12 @@ start(struct files *f, struct opened *o, const struct look *l, const char *holds
 	if (!t->fresh && !t->doubt)
 		begin(t, p, skip);
 	if (!t->fresh && look_fd(t->file.fd, &now) == 0) {	/* it is watched by now */
-		if (t->doubt)
+		if (t->doubt) {
 			tail_resolve(t, &now);
-		else if (now.size >= t->file.size)
+		} else if (t->st && now.size >= t->file.size) {
 			tail_noticed(t, &now);
+			tail_head(t, t->file.fd, &now);
+		}
 	}
 	if (!o->packed)
 		tail_holds(t, holds);
@@ -291,6 +293,27 @@ holder(struct files *f, const char *path)
 	return e ? e->value : NULL;
 }
 
+/* When the file was born that had that name last, as far as we know; 0: we do not. */
+static int64_t
+last_born(struct files *f, const char *path)
+{
+	struct tail *was = holder(f, path);
+	size_t dir = path_base(path) - path;
+	int64_t born = 0;
+
+	if (was)
+		return was->born;
+	for (size_t i = 0; i < f->npast; i++) {
+		const struct known_file *k = &f->past[i].k;
+
+		if (k->id.btime > born && strncmp(k->path, path, dir) == 0 &&
+		    (strcmp(k->path + dir, path + dir) == 0 ||
+		    rotated_name(path + dir, k->path + dir)))
+			born = k->id.btime;
+	}
+	return born;
+}
+
 struct missed { char *path; int64_t btime; };
 
 /*
@@ -300,7 +323,7 @@ struct missed { char *path; int64_t btime; };
 static void
 find_missed(struct files *f, const char *path, const struct look *now)
 {
-	struct tail *was = holder(f, path);
+	int64_t born = last_born(f, path);
 	char *dir = path_dir(path), *other;
 	struct missed *m = NULL;
 	struct names names = { 0 };
@@ -308,14 +331,14 @@ find_missed(struct files *f, const char *path, const struct look *now)
 	struct look l;
 	size_t n = 0;
 
-	if (was && was->file.id.btime && now->btime && was->file.id.ino != now->ino)
+	if (born && born <= now->btime)
 		names_read(&names, dir);
 	for (size_t i = 0; i < names.n; i++) {
 		if (!rotated_name(path_base(path), names.at[i].name))
 			continue;
 		other = path_join(dir, names.at[i].name);
 		if (look_path(other, &l) == 0 && S_ISREG(l.mode) && l.size > 0 &&
-		    l.btime > was->file.id.btime && l.btime <= now->btime &&
+		    l.btime >= born && l.btime <= now->btime &&
 		    l.ino != now->ino && !files_by_inode(f, l.dev, l.ino) && !past_find(f, &l) &&
 		    !globs_match(&f->globs, other)) {
 			m = xrealloc(m, (n + 1) * sizeof(*m));

@@ -92,6 +92,9 @@ weft_pipeline_free(weft_pipeline *p)
 	for (int i = 0; i < p->plan.noutputs; i++)
 		output_finish(p->plan.outputs[i]);
 	plan_finish(&p->plan);
+	for (size_t i = 0; i < p->npast; i++)
+		free(p->past[i].k.path);
+	free(p->past);
 	free(p->sources);
 	buf_finish(&p->error);
 	free(p->host);

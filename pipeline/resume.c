@@ -46,6 +46,7 @@ go_on(struct files *f, struct past *p, struct opened *o)
 
 	o->matched = globs_match(&f->globs, o->path);
 	t = tail_new(f, o);
+	t->born = p->k.id.btime;
 	if (!o->packed)
 		trail_load(&t->trail, o->fd, p->k.at.offset);
 	tail_begin(t, &p->k);
@@ -63,9 +64,13 @@ settle(struct files *f, struct past *p, bool forget)
 		f->in->close(f->in, f->in->open(f->in, p->k.path, &p->k, &p->k.id), true, true);
 }
 
-/* The inode is there.  True if that settles it: else it holds something else. */
+/*
+ * The inode is there.  True if that settles it: else it holds something else, and is opened, if
+ * it is the same file for sure.
+ */
 static bool
-same_inode(struct files *f, struct past *p, const char *path, struct look *l)
+same_inode(struct files *f, struct past *p, const char *path, struct look *l,
+    struct opened *emptied)
 {
 	struct opened o;
 	struct place none = { 0 };
@@ -87,7 +92,10 @@ same_inode(struct files *f, struct past *p, const char *path, struct look *l)
 		go_on(f, p, &o);
 		return true;
 	}
-	opened_close(&o);
+	if (holds == 0 && !o.packed && l->btime)
+		*emptied = o;
+	else
+		opened_close(&o);
 	if (holds > 0 && !matched)
 		settle(f, p, false);
 	return holds != 0;
@@ -112,6 +120,23 @@ by_content(struct files *f, struct past *p, const char *dir, bool there)
 	}
 }
 
+/* What the file holds now is new, and comes after what it held. */
+static void
+go_on_anew(struct files *f, struct opened *o, const char *name)
+{
+	struct tail *t;
+	struct look l;
+
+	if (look_fd(o->fd, &l) < 0 || files_by_inode(f, l.dev, l.ino)) {
+		opened_close(o);
+		return;
+	}
+	o->matched = globs_match(&f->globs, o->path);
+	t = tail_emptied(f, o, &l);
+	tail_holds(t, name);
+	tail_poke(t);
+}
+
 static void
 copy_known(struct files *f)
 {
@@ -126,19 +151,23 @@ void
 resume_known(struct files *f)
 {
 	enum { GONE = 1, OTHER, SETTLED };
+	struct opened *emptied;
 	char *state, *dir, *path;
 	struct look l;
 	int found;
 
 	copy_known(f);
 	state = xcalloc(f->npast + 1, 1);
+	emptied = xcalloc(f->npast + 1, sizeof(*emptied));
 	for (size_t i = 0; i < f->npast; i++) {
+		emptied[i].fd = -1;
 		dir = path_dir(f->past[i].k.path);
 		found = find_inode(&f->past[i].k, dir, &path, &l);
 		if (found < 0)
 			state[i] = SETTLED;	/* the directory is not there: keep it */
 		else if (found)
-			state[i] = same_inode(f, &f->past[i], path, &l) ? SETTLED : OTHER;
+			state[i] = same_inode(f, &f->past[i], path, &l,
+			    &emptied[i]) ? SETTLED : OTHER;
 		else
 			state[i] = GONE;
 		free(path);
@@ -148,7 +177,10 @@ resume_known(struct files *f)
 		dir = path_dir(f->past[i].k.path);
 		if (state[i] != SETTLED)
 			by_content(f, &f->past[i], dir, state[i] == OTHER);
+		if (emptied[i].fd >= 0)
+			go_on_anew(f, &emptied[i], f->past[i].k.path);
 		free(dir);
 	}
+	free(emptied);
 	free(state);
 }

@@ -62,7 +62,12 @@ struct intake {
 
 	/* Files this source knew when it started; the array ends with a row of 0. */
 	const struct known_file *(*known)(struct intake *in);
-	/* A new stream; known, or NULL; id NULL: nothing to remember (a connection). */
+	/*
+	 * A new stream; known, or NULL; id NULL: nothing to remember (a connection).  With a row of
+	 * 0 it is new, too, but begins at known->at, which is to be remembered at once: what is
+	 * before it is never read (at_end, an archive of a log that was read).  A row that was
+	 * closed may be opened again: a file came back.
+	 */
 	struct stream *(*open)(struct intake *in, const char *name, const struct known_file *known,
 		    const struct file_id *id);
 	/* It was renamed, or its head has grown. */

@@ -58,6 +58,7 @@ struct tail {
 	struct files	*f;
 	struct list	 all, ready;
 	struct opened	 file;
+	int64_t		 born;		/* of the file it was first: copies are younger */
 	struct stream	*st;		/* NULL: over, or an archive that was not looked into */
 	enum tail_state	 state;
 	bool		 again;		/* something happened during its turn */
@@ -78,9 +79,10 @@ struct tail {
 	bool		 flush;		/* multiline: the last group is complete */
 	bool		 fresh;		/* an archive that was not looked into: no stream yet */
 	bool		 doubt;		/* new, and may yet turn out to be a copy: no stream yet */
-	bool		 emptied;	/* it was truncated: no copy, but it may begin with a hole */
+	bool		 emptied;	/* its file was truncated, and may begin with a hole */
 	bool		 stolen;	/* it was: its content is another's */
 	char		*held;		/* the name by which it is in files.holders, or NULL */
+	bool		 late;		/* the state does not know yet that it is another file now */
 	bool		 check;		/* something happened to its file during a turn */
 	int64_t		 began;		/* weft_now(), its last turn */
 	uint64_t	 flushed;	/* the file's size, when flush was set last */
@@ -139,6 +141,11 @@ struct files {
 struct tail *tail_new(struct files *f, const struct opened *file);
 /* Begins a stream in t's file: known and its place, or at 0. */
 void	tail_begin(struct tail *t, const struct known_file *k);
+/*
+ * Tells the state that the stream is in another file now.  When we start, only after what stands
+ * at its name is known too: else who killed us now would leave no trace of that one.
+ */
+void	tail_update(struct tail *t);
 void	tail_poke(struct tail *t);	/* there may be something to read */
 /* It has that name now; it is not read before who had it last has caught up. */
 void	tail_holds(struct tail *t, const char *path);
@@ -179,6 +186,9 @@ int	find_copy(struct files *f, const char *dir, const struct file_id *id,
 	    const struct place *at, struct opened *out);
 /* Is it, byte for byte, the beginning of one that we read? */
 bool	repeats_any(struct files *f, int fd, const char *path, const struct look *l);
+/* o's content is new: a stream for it. */
+struct tail *tail_emptied(struct files *f, struct opened *o, const struct look *l);
+void	tail_skip_hole(struct tail *t, const struct look *l);	/* before it is first read */
 /* Begins its stream, unless it is in doubt; then tries again later. */
 void	tail_resolve(struct tail *t, const struct look *l);
 
@@ -186,11 +196,13 @@ void	tail_resolve(struct tail *t, const struct look *l);
 void	look_for_files(struct files *f);
 void	tail_check(struct tail *t);	/* something happened to its file */
 
-/* events.c: a goroutine */
-void	listen_to_events(struct files *f, weft_ctx *ctx);
+/* events.c */
+void	listen_to_events(struct files *f, weft_ctx *ctx);	/* a goroutine */
+/* What had a name that a pattern finds has another one now. */
+void	note_moved(struct files *f, const char *was_at, const char *is_at);
 
 /* newfile.c */
-/* A regular file that nobody reads, without the lock; holds: the name it has, or had, by pattern. */
+/* A regular file that nobody reads, without the lock; holds: the name it has or had by pattern. */
 void	new_file(struct files *f, const char *path, const char *holds, bool matched);
 void	odd_file(struct files *f, const struct sight *s);	/* one that is not regular; likewise */
 /* 0, or a negative errno, told if it is to be; out->id and all that look says are set. */

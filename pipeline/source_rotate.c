@@ -200,6 +200,47 @@ move_to(struct tail *t, struct opened *copy, uint64_t had)
 		    "truncated after the copy was made, before it could be read");
 }
 
+/*
+ * Under the lock: the file of a stream that goes on elsewhere, or is over.  It has a stream of its
+ * own at once, so that it is known under any name when we are killed now.
+ */
+struct tail *
+tail_emptied(struct files *f, struct opened *o, const struct look *l)
+{
+	struct look now;
+	struct tail *t;
+
+	identity_of(o->fd, l, &o->id);
+	o->size = l->size;
+	o->mtime = l->mtime;
+	t = tail_new(f, o);
+	t->emptied = true;
+	tail_begin(t, NULL);
+	if (look_fd(o->fd, &now) == 0) {	/* it is watched by now */
+		tail_noticed(t, &now);
+		tail_head(t, o->fd, &now);
+	}
+	return t;
+}
+
+void
+tail_skip_hole(struct tail *t, const struct look *l)
+{
+	struct intake *in = t->f->in;
+	struct known_file k = { .path = t->file.path };
+
+	t->emptied = false;
+	k.at.offset = after_hole(t->file.fd, l);
+	if (!k.at.offset || trail_load(&t->trail, t->file.fd, k.at.offset) < 0)
+		return;
+	k.at.tail_len = t->trail.len;
+	k.at.tail_hash = trail_hash(&t->trail);
+	in->close(in, t->st, false, true);
+	identity_of(t->file.fd, l, &t->file.id);
+	k.id = t->file.id;
+	tail_begin(t, &k);
+}
+
 void
 tail_truncated(struct tail *t, const struct look *l)
 {
@@ -208,7 +249,6 @@ tail_truncated(struct tail *t, const struct look *l)
 	char *dir = path_dir(old.path);
 	struct tail *anew;
 	struct place at;
-	struct look now;
 
 	place_of(t, &at);
 	files_leave(f, t);
@@ -227,13 +267,7 @@ tail_truncated(struct tail *t, const struct look *l)
 	t->gen++;
 	t->due = 0;
 	t->half = t->need = t->usual = 0;
-	identity_of(old.fd, l, &old.id);
-	old.size = l->size;
-	old.mtime = l->mtime;
-	anew = tail_new(f, &old);
-	anew->doubt = anew->emptied = true;
-	if (look_fd(old.fd, &now) == 0)	/* it is watched by now */
-		tail_resolve(anew, &now);
+	anew = tail_emptied(f, &old, l);
 	tail_holds(anew, old.path);
 	if (!t->next && !anew->after)
 		tail_follows(anew, t);
@@ -328,12 +362,11 @@ void
 tail_resolve(struct tail *t, const struct look *l)
 {
 	struct files *f = t->f;
-	struct known_file k = { .path = t->file.path };
 
 	tail_noticed(t, l);
 	if (l->size == 0 && !t->final)
 		return;
-	if (!t->final && !t->emptied && weft_now() - t->file.grown < f->linger &&
+	if (!t->final && weft_now() - t->file.grown < f->linger &&
 	    repeats_any(f, t->file.fd, t->file.path, l)) {
 		t->due = weft_now() + DOUBT_LOOK;
 		files_kick(f);
@@ -342,11 +375,5 @@ tail_resolve(struct tail *t, const struct look *l)
 	t->doubt = false;
 	t->due = 0;
 	identity_of(t->file.fd, l, &t->file.id);
-	k.id = t->file.id;
-	k.at.offset = t->emptied ? after_hole(t->file.fd, l) : 0;
-	if (k.at.offset && trail_load(&t->trail, t->file.fd, k.at.offset) == 0) {
-		k.at.tail_len = t->trail.len;
-		k.at.tail_hash = trail_hash(&t->trail);
-	}
-	tail_begin(t, k.at.offset ? &k : NULL);
+	tail_begin(t, NULL);
 }

@@ -56,6 +56,7 @@ struct source {
 	struct multiline *multiline;
 	struct syslog_sockets *sockets;
 	struct known_file *known;
+	int		 nlive;		/* of them, streams that go on; under the pipeline's lock */
 	weft_ctx	*ctx;		/* cancelled: stop reading */
 	weft_waitgroup	 running;
 	bool		 gone, starting; /* taken out by a reload; put in by it */
@@ -94,11 +95,14 @@ struct stream {
 	char		*name;
 	int64_t		 row;		/* in the state; 0: there is nothing to come back to */
 	struct origin	 origin;
+	char		*path;		/* without a state: the file's name and what it is, */
+	struct file_id	 id;		/* under the pipeline's lock */
 	struct stream	*next;		/* in the pipeline's list, under its lock */
 	/* its goroutine's */
 	uint64_t	 seq;		/* batches submitted */
 	struct place	 end;		/* after the last of them; read by others under p->lock */
 	bool		 closed, done, forget;
+	bool		 stopped;	/* there is no record of it: it is not to be read */
 	/* the collector's */
 	uint64_t	 collected;	/* batches passed on */
 	struct batch	*early;		/* those after it, in order */
@@ -160,6 +164,12 @@ struct plan {
 	struct output	*dead;		/* NULL: dead lines are counted and told, not kept */
 };
 
+/* A file that was read, when there is no state to know it. */
+struct past_file {
+	int		 source;	/* its index */
+	struct known_file k;
+};
+
 struct weft_pipeline {
 	struct weft_pipeline_options opt;
 	struct buf	 error;		/* the last one's sentence */
@@ -183,8 +193,12 @@ struct weft_pipeline {
 	bool		 running, ending; /* ending: no reload any more; under lock */
 	int		 reloads;	/* going on; under lock */
 
-	weft_mutex	 lock;		/* streams, told, first_error */
+	weft_mutex	 lock;		/* streams, past, told, first_error */
 	struct stream	*streams;
+	struct past_file *past;		/* without a state: files that were read, */
+	size_t		 npast;
+	int64_t		 last_row;	/* and their numbers */
+	bool		 reloaded;	/* sources have been replaced or started again */
 	int		 first_error;
 	uint64_t	 told;		/* dead lines that were told one by one */
 	int64_t		 started, ended;

@@ -87,7 +87,8 @@ tail_head(struct tail *t, int fd, const struct look *l)
 	    identity_of(fd, l, &id) < 0)
 		return;
 	t->file.id = id;
-	f->in->update(f->in, t->st, t->file.path, &id);
+	if (!t->late)
+		f->in->update(f->in, t->st, t->file.path, &id);
 }
 
 /* What there is to do in a turn, as seen under the lock. */
@@ -371,6 +372,8 @@ tail_turn(struct tail *t, struct scratch *sc)
 		weft_mutex_unlock(&f->lock);
 		return TURN_END;
 	}
+	if (t->emptied && !t->stolen && v.fd >= 0 && v.look.size > 0)
+		tail_skip_hole(t, &v.look);
 	if (v.fd < 0 || t->stolen || nothing_new(t, &v)) {
 		turn = TURN_OVER;
 		if (v.fd < 0 || t->stolen)

@@ -2,8 +2,8 @@
  * testintake.h - a pipeline for the tests of sources: it keeps every line, can stall, and
  * remembers what it took, so that a source can be started again
  *
- * Each batch is checked: it begins where the last one of its stream ended, its lines fill it, and its
- * place is what its bytes say.
+ * Each batch is checked: it begins where the last one of its stream ended, its lines fill it, and
+ * its place is what its bytes say.
  */
 #ifndef WEFT_PIPELINE_TESTINTAKE_H
 #define WEFT_PIPELINE_TESTINTAKE_H
@@ -38,7 +38,7 @@ struct rig {
 	weft_waitgroup wg;
 	weft_mutex lock;		/* of all below */
 	weft_cond changed;
-	bool	stalled, running;
+	bool	stalled, running, hopeless;
 	size_t	stall_at;		/* stalls when so many lines were taken; 0: not */
 	struct stream *streams[RIG_STREAMS];
 	int	nstreams, opened;	/* ever; and those open now */
@@ -325,7 +325,7 @@ rig_stop(struct rig *r)
 
 /* Waits until what is said is so; fails after some seconds. */
 #define RIG_WAIT(r, cond) do {						\
-	weft_ctx *wait_ = weft_with_timeout(NULL, 20 * WEFT_SECOND);	\
+	weft_ctx *wait_ = weft_with_timeout(NULL, (r)->hopeless ? 1 : 20 * WEFT_SECOND);	\
 	int err_ = 0;							\
 	weft_mutex_lock(&(r)->lock);					\
 	while (!(cond) && !err_)					\
@@ -335,6 +335,7 @@ rig_stop(struct rig *r)
 		    buf_str(&(r)->told));				\
 	weft_mutex_unlock(&(r)->lock);					\
 	weft_ctx_free(wait_);						\
+	(r)->hopeless |= err_;	/* nor will anything else come */	\
 	CHECK(!err_ && #cond);						\
 } while (0)
 

@@ -23,12 +23,23 @@ tail_new(struct files *f, const struct opened *file)
 	t->f = f;
 	t->file = *file;
 	t->final = f->o->once;
+	t->born = file->id.btime;
 	list_push_back(&f->tails, &t->all);
 	list_init(&t->ready);
 	f->active++;
 	atomic_fetch_add(&files_opened, 1);
 	files_enter(f, t);
 	return t;
+}
+
+void
+tail_update(struct tail *t)
+{
+	struct intake *in = t->f->in;
+
+	if (t->late && t->st)
+		in->update(in, t->st, t->file.path, &t->file.id);
+	t->late = false;
 }
 
 void
@@ -43,7 +54,9 @@ tail_begin(struct tail *t, const struct known_file *k)
 	t->lines = k->at.lines;
 	if (strcmp(k->path, t->file.path) != 0 ||
 	    memcmp(&k->id, &t->file.id, sizeof(k->id)) != 0)
-		in->update(in, t->st, t->file.path, &t->file.id);
+		t->late = true;
+	if (!t->f->first)
+		tail_update(t);
 }
 
 void
@@ -148,8 +161,8 @@ tail_poke(struct tail *t)
 	if (t->state == TAIL_RUNNING) {
 		t->again = true;
 	} else if (t->state == TAIL_IDLE && t->after) {
-		/* an empty one need not hurry those before it */
-		if (t->file.size > 0 || t->final || !t->file.matched) {
+		/* an empty one need not hurry those before it, unless somebody waits for it */
+		if (t->file.size > 0 || t->final || !t->file.matched || t->asked) {
 			t->after->asked = true;
 			tail_poke(t->after);
 		}
@@ -225,6 +238,8 @@ tail_over(struct tail *t, bool done)
 		files_unwatch(f, t);	/* its inode stays known: it was read */
 	else
 		files_leave(f, t);
+	if (done)
+		tail_update(t);
 	if (t->st)
 		f->in->close(f->in, t->st, done, done && gone);
 	if (done && t->file.path && (t->file.id.head_len || t->offset)) {
