@@ -37,9 +37,27 @@ block(struct output *o, struct batch *b)
 		queue_put_over(&o->queue, b);
 }
 
+/* What is for another output only is as good as filtered here; nobody waits for that. */
+static bool
+passes_over(struct output *o, struct batch *b)
+{
+	struct gap g = { .stream = b->stream, .span = ack_span(b) };
+
+	if (!b->stream->only || o == o->p->plan.dead || strcmp(b->stream->only, o->name) == 0)
+		return false;
+	ack_account(o, b, &g.account);
+	g.account.filtered += g.account.delivered;
+	g.account.delivered = 0;
+	queue_put_gap(&o->queue, &g);
+	batch_unref(b);
+	return true;
+}
+
 static void
 hand_to(struct output *o, struct batch *b)
 {
+	if (passes_over(o, b))
+		return;
 	switch (o->opt.when_full) {
 	case WEFT_DROP_NEWEST:
 		if (queue_full(&o->queue)) {

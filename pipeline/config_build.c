@@ -235,6 +235,8 @@ config_build(struct config *c, weft_pipeline **out, struct buf *err)
 	for (int i = 0; i < c->noutputs; i++)
 		if (!c->outputs[i].item.bad)
 			add_output(c, p, &c->outputs[i]);
+	if (c->listen)
+		weft_pipeline_listen(p, c->listen);
 	if (config_errors(c, err)) {
 		weft_pipeline_free(p);
 		return -EINVAL;

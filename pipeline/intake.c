@@ -9,6 +9,7 @@
 
 #include "ours.h"
 #include "stage.h"
+#include "weft/time.h"
 #include "when.h"
 
 static struct source *
@@ -130,14 +131,15 @@ stream_new(struct source *s, const char *name, const struct known_file *k)
 
 /* In a transaction.  A file may begin at its end (at_end) without having been known. */
 static void
-look_up(struct stream *st, const struct known_file *k, const struct file_id *id)
+look_up(struct stream *st, const char *owner, const struct known_file *k,
+    const struct file_id *id)
 {
 	weft_pipeline *p = st->p;
 	bool known = k && k->row;
 
 	if (known)
 		state_stream_update(p->state, k->row, st->name, id);
-	st->row = known ? k->row : state_stream_new(p->state, st->source->name, st->name, id);
+	st->row = known ? k->row : state_stream_new(p->state, owner, st->name, id);
 	for (int i = 0; k && i < p->plan.noutputs; i++) {
 		struct output *o = p->plan.outputs[i];
 
@@ -167,7 +169,8 @@ look_up_here(struct stream *st, const struct known_file *k, const struct file_id
 
 /* Outputs do not change meanwhile: the gate is held. */
 static int
-stream_register(struct stream *st, const struct known_file *k, const struct file_id *id)
+stream_register(struct stream *st, const char *owner, const struct known_file *k,
+    const struct file_id *id)
 {
 	weft_pipeline *p = st->p;
 	int err = 0;
@@ -176,7 +179,7 @@ stream_register(struct stream *st, const struct known_file *k, const struct file
 		look_up_here(st, k, id);
 	} else {
 		state_begin(p->state);
-		look_up(st, k, id);
+		look_up(st, owner, k, id);
 		err = state_commit(p->state);
 	}
 	for (int i = 0; err && i < MAX_OUTPUTS; i++) {
@@ -233,11 +236,10 @@ wait_for_state(struct source *s, int err, bool *told)
 }
 
 /* What cannot be remembered is not read: it would be read again, and delivered twice. */
-static struct stream *
-stream_open(struct intake *in, const char *name, const struct known_file *k,
-    const struct file_id *id)
+struct stream *
+intake_open(struct source *s, const char *owner, const char *only, const char *name,
+    const struct known_file *k, const struct file_id *id)
 {
-	struct source *s = source_of(in);
 	weft_pipeline *p = s->p;
 	struct stream *st = NULL;
 	bool told = false;
@@ -249,8 +251,11 @@ stream_open(struct intake *in, const char *name, const struct known_file *k,
 			weft_rwmutex_runlock(&p->gate);
 			return st;
 		}
-		st = st ? st : stream_new(s, name, k);
-		err = id ? stream_register(st, k, id) : 0;
+		if (!st) {
+			st = stream_new(s, name, k);
+			st->only = only ? xstrdup(only) : NULL;
+		}
+		err = id ? stream_register(st, owner, k, id) : 0;
 		if (!err)
 			add_stream(p, st);
 		weft_rwmutex_runlock(&p->gate);
@@ -260,6 +265,15 @@ stream_open(struct intake *in, const char *name, const struct known_file *k,
 		add_stream(p, st);
 	}
 	return st;
+}
+
+static struct stream *
+stream_open(struct intake *in, const char *name, const struct known_file *k,
+    const struct file_id *id)
+{
+	struct source *s = source_of(in);
+
+	return intake_open(s, s->name, NULL, name, k, id);
 }
 
 static void
@@ -334,6 +348,7 @@ tell(struct intake *in, int err, const char *fmt, ...)
 	va_end(ap);
 	if (err) {
 		count(&s->errors, 1);
+		atomic_store(&s->failed, weft_now());
 		pipeline_fail(s->p, err);
 	}
 	pipeline_tell(s->p, "%s", buf_str(&text));
@@ -430,6 +445,19 @@ find_live(struct source *s, struct known_file **known)
 	}
 }
 
+struct known_file *
+intake_known(weft_pipeline *p, const char *owner)
+{
+	struct known_file *known;
+
+	state_begin(p->state);
+	known = state_known(p->state, owner);
+	for (struct known_file *k = known; k->row; k++)
+		k->at = least(p, k->row);
+	pipeline_fail(p, state_commit(p->state));
+	return known;
+}
+
 static int
 recall_files(struct source *s)
 {
@@ -500,9 +528,8 @@ stream_standing(struct stream *st, struct output *o)
 	return st->standing[o->slot];
 }
 
-/* Is every output past its end, and does the state know? */
-static bool
-settled(weft_pipeline *p, struct stream *st)
+bool
+intake_settled(weft_pipeline *p, struct stream *st)
 {
 	bool is = true;
 
@@ -536,6 +563,7 @@ stream_free(struct stream *st)
 		standing_free(st->standing[i]);
 	origin_finish(&st->origin);
 	free(st->path);
+	free(st->only);
 	free(st->name);
 	free(st);
 }
@@ -587,7 +615,7 @@ take_gone(weft_pipeline *p, bool all)
 	struct stream *gone = NULL, **at = &p->streams, *st;
 
 	while ((st = *at)) {
-		bool is = st->closed && settled(p, st);
+		bool is = st->closed && intake_settled(p, st);
 
 		if (!is && !all) {
 			at = &st->next;

@@ -16,8 +16,8 @@ account_balances(const struct account *a)
 	    a->repeated + a->full + a->spilled && a->read == a->expected;
 }
 
-static struct weft_ledger_row
-row_of(const char *source, const char *output, const struct account *a)
+struct weft_ledger_row
+ledger_row(const char *source, const char *output, const struct account *a)
 {
 	return (struct weft_ledger_row){
 		.source = source, .output = output, .read = a->read,
@@ -60,7 +60,7 @@ in_flight(weft_pipeline *p, const struct source *s, struct output *o)
 }
 
 int
-weft_pipeline_ledger(weft_pipeline *p, struct weft_ledger_row *rows, int max)
+ledger_rows(weft_pipeline *p, struct weft_ledger_row *rows, int max)
 {
 	struct plan *plan = &p->plan;
 	int n = 0;
@@ -77,13 +77,24 @@ weft_pipeline_ledger(weft_pipeline *p, struct weft_ledger_row *rows, int max)
 			if (s < o->naccounts)
 				a = o->total[s];
 			weft_mutex_unlock(&o->lock);
-			rows[n] = row_of(p->sources[s]->name, o->name, &a);
+			rows[n] = ledger_row(p->sources[s]->name, o->name, &a);
 			if (o == plan->dead)
 				continue;
 			rows[n].in_flight = in_flight(p, p->sources[s], o);
 			rows[n].read += rows[n].in_flight;
 		}
 	weft_mutex_unlock(&p->lock);
+	return n;
+}
+
+int
+weft_pipeline_ledger(weft_pipeline *p, struct weft_ledger_row *rows, int max)
+{
+	int n;
+
+	weft_rwmutex_rlock(&p->shape);
+	n = ledger_rows(p, rows, max);
+	weft_rwmutex_runlock(&p->shape);
 	return n;
 }
 
@@ -105,6 +116,7 @@ weft_pipeline_balanced(weft_pipeline *p)
 void
 weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out)
 {
+	weft_rwmutex_rlock(&p->shape);
 	*out = (struct weft_pipeline_counts){
 		.read = counted(&p->read), .bytes = counted(&p->bytes),
 		.sources = p->nsources, .steps = p->plan.nsteps, .outputs = p->plan.noutputs,
@@ -118,6 +130,7 @@ weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out)
 		out->lost += counted(&p->sources[i]->lost);
 		out->errors += counted(&p->sources[i]->errors);
 	}
+	weft_rwmutex_runlock(&p->shape);
 }
 
 bool
@@ -125,7 +138,7 @@ weft_pipeline_step_counts(weft_pipeline *p, int i, struct weft_step_counts *out)
 {
 	bool there;
 
-	weft_rwmutex_rlock(&p->gate);
+	weft_rwmutex_rlock(&p->shape);
 	there = i >= 0 && i < p->plan.nsteps;
 	if (there) {
 		struct step *s = p->plan.steps[i];
@@ -133,12 +146,12 @@ weft_pipeline_step_counts(weft_pipeline *p, int i, struct weft_step_counts *out)
 		*out = (struct weft_step_counts){ s->name, s->kind, counted(&s->in),
 		    counted(&s->out), counted(&s->failed) };
 	}
-	weft_rwmutex_runlock(&p->gate);
+	weft_rwmutex_runlock(&p->shape);
 	return there;
 }
 
-static void
-output_counts(struct output *o, struct weft_output_counts *out)
+void
+ledger_output_counts(struct output *o, struct weft_output_counts *out)
 {
 	*out = (struct weft_output_counts){
 		.name = o->name, .records = counted(&o->records), .bytes = counted(&o->bytes),
@@ -162,10 +175,10 @@ weft_pipeline_output_counts(weft_pipeline *p, int i, struct weft_output_counts *
 {
 	bool there;
 
-	weft_rwmutex_rlock(&p->gate);
+	weft_rwmutex_rlock(&p->shape);
 	there = i >= 0 && i < p->plan.noutputs;
 	if (there)
-		output_counts(p->plan.outputs[i], out);
-	weft_rwmutex_runlock(&p->gate);
+		ledger_output_counts(p->plan.outputs[i], out);
+	weft_rwmutex_runlock(&p->shape);
 	return there;
 }

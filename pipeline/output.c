@@ -9,6 +9,7 @@
  * busy is held from before a delivery until it is settled, so whoever has it finds sink and
  * marks in step.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "patterns/breaker.h"
@@ -62,10 +63,12 @@ failing(struct output *o, int err)
 		return;
 	weft_mutex_lock(&o->lock);
 	o->error = err;
-	weft_mutex_unlock(&o->lock);
 	o->failing_since = weft_now();
-	pipeline_tell(o->p, "cannot write to %s: %s; trying on, %s", o->name,
-	    o->sink->why.len ? buf_str(&o->sink->why) : strerror(-err), while_waiting(o));
+	snprintf(o->why, sizeof(o->why), "%s",
+	    o->sink->why.len ? buf_str(&o->sink->why) : strerror(-err));
+	weft_mutex_unlock(&o->lock);
+	pipeline_tell(o->p, "cannot write to %s: %s; trying on, %s", o->name, o->why,
+	    while_waiting(o));
 }
 
 static bool

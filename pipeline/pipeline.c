@@ -96,7 +96,11 @@ weft_pipeline_free(weft_pipeline *p)
 		free(p->past[i].k.path);
 	free(p->past);
 	free(p->sources);
+	taps_finish(&p->taps);
 	buf_finish(&p->error);
+	free(p->workers);
+	free(p->listen);
+	free(p->replay);
 	free(p->host);
 	free(p->statedir);
 	free(p);
@@ -215,6 +219,16 @@ weft_pipeline_source(weft_pipeline *p, const char *name, const struct weft_sourc
 	}
 	buf_finish(&err);
 	return e;
+}
+
+int
+weft_pipeline_listen(weft_pipeline *p, const char *address)
+{
+	if (!*address)
+		return refuse(p, -EINVAL, "listen: an address is 127.0.0.1:9600 or :9600");
+	free(p->listen);
+	p->listen = xstrdup(address);
+	return 0;
 }
 
 static int

@@ -53,6 +53,9 @@ struct weft_pipeline_options {
 	size_t	batch;		/* bytes read at a time; 0: 128 KiB             */
 	int64_t	drain;		/* ns to deliver what was read, when cancelled; 0: 30 s */
 	int64_t	checkpoint;	/* ns between checkpoints; 0: 200 ms            */
+	/* Called when everything is open and reading begins; or NULL. */
+	void	(*ready)(void *arg);
+	void	*ready_arg;
 	/* Told what goes wrong, a sentence at a time; NULL: standard error. */
 	void	(*warn)(void *arg, const char *text);
 	void	*warn_arg;
@@ -207,6 +210,13 @@ int	weft_pipeline_output(weft_pipeline *p, const char *name,
 	    const struct weft_output_options *opt);
 
 /*
+ * Serves /metrics (Prometheus) and /healthz over HTTP at address, "127.0.0.1:9600" or ":9600",
+ * while p runs.  The process with a state directory also answers at STATE/control.sock, which is
+ * what ledger, top and tap of the program ask.
+ */
+int	weft_pipeline_listen(weft_pipeline *p, const char *address);
+
+/*
  * Runs until ctx is cancelled, or to the end of all sources if they have one, and delivers
  * what has been read.  Returns 0 when all of it was delivered, else the first error; the
  * counters tell the rest.  -EBUSY: another process uses the state directory.  Once only.
@@ -219,6 +229,20 @@ int	weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p);
  * yours; weft_pipeline_error(next) has the reason.
  */
 int	weft_pipeline_reload(weft_pipeline *p, weft_pipeline *next);
+
+/*
+ * Dead letters once more: sends the original bytes of those in the file path through p, as lines of
+ * the sources they came from; those that an output had rejected go to that output only.
+ * While p runs, from another goroutine, it returns when all of them are settled; before the
+ * run, the run reads them instead of its sources and ends.  The file is named PATH.replaying
+ * meanwhile, and PATH.replayed at the end; letters of sources and outputs that p does not have
+ * are added to PATH.left.  With a state directory it bears kill -9: called again, it goes on.
+ */
+struct weft_replay_counts {
+	uint64_t letters;	/* sent                                         */
+	uint64_t skipped;	/* left, for nobody wants them                  */
+};
+int	weft_pipeline_replay(weft_pipeline *p, const char *path, struct weft_replay_counts *out);
 
 /*
  * The ledger: a row for each pair of a source and an output, since the state directory was
@@ -237,6 +261,13 @@ struct weft_ledger_row {
 /* How many rows there are; the first max of them in rows. */
 int	weft_pipeline_ledger(weft_pipeline *p, struct weft_ledger_row *rows, int max);
 bool	weft_pipeline_balanced(weft_pipeline *p);
+/*
+ * The ledger that a state directory holds, also while a process uses it, or after it was killed;
+ * then what was in flight is not in it, for it will be read again.  Returns the number of rows,
+ * or a negative errno and a sentence in why.  Rows and names are one piece: free(3) it.
+ */
+int	weft_ledger_read(const char *state, struct weft_ledger_row **rows, char *why,
+	    size_t size);
 /* The table of rows, as text; without all, those that say nothing are left out. */
 void	weft_ledger_print(const struct weft_ledger_row *rows, int n, bool all, char *text,
 	    size_t size);

@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "operate.h"
 #include "run.h"
 #include "spec.h"
 #include "weft/time.h"
@@ -90,6 +91,8 @@ check(struct reload *r)
 		return refuse(r, -EINVAL, "state: is another directory now; that needs a restart");
 	if (next->plan.noutputs == 0)
 		return refuse(r, -EINVAL, "there is no output");
+	if (p->replay)
+		return refuse(r, -EBUSY, "dead letters are being replayed; that ends by itself");
 	if (p->nsources + next->nsources > MAX_SOURCES)
 		return refuse(r, -E2BIG, "too many sources have come and gone; restart");
 	return 0;
@@ -186,6 +189,8 @@ open_new(struct reload *r)
 	for (int i = 0; i < next->plan.noutputs && !e; i++)
 		if (!r->same[i])
 			e = run_open_output(next, next->plan.outputs[i], &err);
+	if (!e && next->listen && !same_text(p->listen, next->listen))
+		e = server_open(p, next->listen, &next->server, &err);
 	if (e)
 		refuse(r, e, "%s", buf_str(&err));
 	buf_finish(&err);
@@ -205,6 +210,8 @@ take_back(struct reload *r)
 		weft_ctx_free(next->plan.outputs[i]->ctx);
 		next->plan.outputs[i]->ctx = NULL;
 	}
+	server_stop(next->server);
+	next->server = NULL;
 	next->ctx = next->hard = NULL;
 	next->state = NULL;
 	for (int i = 0; i < next->nsources; i++) {
@@ -385,6 +392,7 @@ exchange(struct reload *r)
 	struct buf err = { 0 };
 
 	run_end_stages(p);
+	weft_rwmutex_lock(&p->shape);
 	weft_mutex_lock(&p->lock);
 	exchange_sources(r);
 	weft_mutex_unlock(&p->lock);
@@ -399,12 +407,33 @@ exchange(struct reload *r)
 	p->opt.drain = r->next->opt.drain;
 	p->opt.checkpoint = r->next->opt.checkpoint;
 	run_start_stages(p);
+	weft_rwmutex_unlock(&p->shape);
 	weft_rwmutex_unlock(&p->gate);
 	for (int i = 0; i < p->nsources; i++)
 		if (p->sources[i]->starting) {
 			p->sources[i]->starting = false;
 			intake_start(p->sources[i]);
 		}
+}
+
+/* After the exchange, with no lock held: those who are being served want to look once more. */
+static void
+exchange_server(weft_pipeline *p, weft_pipeline *next)
+{
+	struct server *old = p->server;
+	char *listen = p->listen;
+
+	if (same_text(p->listen, next->listen))
+		return;
+	weft_mutex_lock(&p->lock);
+	p->server = next->server;
+	p->listen = next->listen;
+	weft_mutex_unlock(&p->lock);
+	if (p->server)
+		server_start(p->server);
+	next->server = NULL;
+	next->listen = listen;
+	server_stop(old);
 }
 
 static int
@@ -430,6 +459,8 @@ reload(struct reload *r)
 		take_back(r);
 	else
 		exchange(r);
+	if (!err)
+		exchange_server(r->p, r->next);
 	return err;
 }
 

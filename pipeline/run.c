@@ -8,6 +8,8 @@
  */
 #include "run.h"
 
+#include "operate.h"
+
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -215,7 +217,11 @@ open_all(weft_pipeline *p, struct buf *err)
 		e = state_open(p->statedir, &p->state, err);
 	if (!e)
 		e = run_resolve(p, err);
-	for (int i = 0; !e && i < p->nsources; i++)
+	if (!e && p->state)
+		e = control_open(p, p->statedir, &p->control, err);
+	if (!e && p->listen)
+		e = server_open(p, p->listen, &p->server, err);
+	for (int i = 0; !e && !p->replay && i < p->nsources; i++)
 		e = run_open_source(p, p->sources[i], err);
 	for (int i = 0; !e && i < p->plan.noutputs; i++)
 		e = run_open_output(p, p->plan.outputs[i], err);
@@ -243,9 +249,9 @@ keep_house(weft_pipeline *p, weft_ctx *life)
 }
 
 static void
-run_worker(weft_pipeline *p)
+run_worker(weft_pipeline *p, int number)
 {
-	worker_run(p);
+	worker_run(p, number);
 	weft_waitgroup_done(&p->working);
 }
 
@@ -256,16 +262,35 @@ run_collector(weft_pipeline *p)
 	weft_waitgroup_done(&p->collecting);
 }
 
+/* Counts go on over a reload; nobody works now. */
+static void
+grow_workers(weft_pipeline *p)
+{
+	struct worker_counts *more = aligned_alloc(64, p->opt.workers * sizeof(*more));
+
+	assert_always(more);
+	for (int i = 0; i < p->opt.workers; i++)
+		if (i < p->nworkers)
+			more[i] = p->workers[i];
+		else
+			more[i] = (struct worker_counts){ 0 };
+	free(p->workers);
+	p->workers = more;
+	p->nworkers = p->opt.workers;
+}
+
+/* shape is held, or nobody looks yet. */
 void
 run_start_stages(weft_pipeline *p)
 {
+	grow_workers(p);
 	p->parsed = weft_make(struct batch *, DEPTH);
 	p->ready = weft_make(struct batch *, DEPTH);
 	weft_waitgroup_add(&p->collecting, 1);
 	weft_go_stack(WORKER_STACK, run_collector, p);
 	for (int i = 0; i < p->opt.workers; i++) {
 		weft_waitgroup_add(&p->working, 1);
-		weft_go_stack(WORKER_STACK, run_worker, p);
+		weft_go_stack(WORKER_STACK, run_worker, p, i);
 	}
 }
 
@@ -327,6 +352,44 @@ wait_for_sources(weft_pipeline *p)
 }
 
 static void
+start_sources(weft_pipeline *p)
+{
+	for (int i = 0; i < p->nsources; i++)
+		if (p->replay)
+			intake_init(p->sources[i]);
+		else
+			intake_start(p->sources[i]);
+}
+
+/* From here on it can be asked things, and told to reload or replay. */
+static void
+start_looking(weft_pipeline *p)
+{
+	control_start(p->control);
+	if (p->server)
+		server_start(p->server);
+	if (p->replay)
+		replay_alone(p);
+	if (p->opt.ready)
+		p->opt.ready(p->opt.ready_arg);
+}
+
+/* A reload may be exchanging the server at this moment. */
+static void
+stop_looking(weft_pipeline *p)
+{
+	struct server *s;
+
+	weft_mutex_lock(&p->lock);
+	s = p->server;
+	p->server = NULL;
+	weft_mutex_unlock(&p->lock);
+	server_stop(s);
+	control_stop(p->control);
+	p->control = NULL;
+}
+
+static void
 run_stages(weft_pipeline *p)
 {
 	weft_ctx *life = weft_with_cancel(NULL);
@@ -338,15 +401,16 @@ run_stages(weft_pipeline *p)
 	weft_waitgroup_add(&p->keeping, 2);
 	weft_go(keep_house, p, life);
 	weft_go(watch_drain, p, life);
-	for (int i = 0; i < p->nsources; i++)
-		intake_start(p->sources[i]);
+	start_sources(p);
 	weft_mutex_lock(&p->lock);
 	p->running = true;
 	weft_mutex_unlock(&p->lock);
 	weft_mutex_unlock(&p->reloading);
+	start_looking(p);
 	wait_for_sources(p);
 	run_end_stages(p);
 	end_outputs(p);
+	stop_looking(p);
 	weft_cancel(life);
 	weft_waitgroup_wait(&p->keeping);
 	weft_ctx_free(life);
@@ -401,6 +465,7 @@ weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
 		let_go(p);
 		err = p->first_error;
 	}
+	stop_looking(p);		/* what was opened and never started */
 	state_close(p->state);
 	p->state = NULL;
 	for (int i = 0; i < p->plan.noutputs; i++) {

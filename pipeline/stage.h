@@ -7,10 +7,12 @@
  *	output.c     one goroutine per output: queue, sink, retries; ack.c: what it acknowledges
  *	pipeline.c   puts them together; run.c starts, reloads and ends them in order
  *	ledger.c     the account of every line
+ *	operate.h    how an operator looks at it: metrics, health, control socket, taps
  *
  * A batch is sent on by a channel, and a stage ends when its channel is closed and empty.
  *
- * Locks, outermost first: reloading, gate, output.busy, pipeline.lock, output.lock, state's own.
+ * Locks, outermost first: reloading, gate, shape, output.busy, pipeline.lock, output.lock, the
+ * state's own.
  */
 #ifndef WEFT_PIPELINE_STAGE_H
 #define WEFT_PIPELINE_STAGE_H
@@ -28,6 +30,7 @@
 #include "source.h"
 #include "state.h"
 #include "step.h"
+#include "tap.h"
 #include "weft/sync.h"
 
 #define MAX_SOURCES	1024
@@ -61,6 +64,7 @@ struct source {
 	weft_waitgroup	 running;
 	bool		 gone, starting; /* taken out by a reload; put in by it */
 	counter		 read, bytes, lost, errors;
+	_Atomic int64_t	 failed;	/* when it told of the last error; 0: never */
 };
 
 /* Where an output stands in a stream.  Protected by the output's lock. */
@@ -93,6 +97,7 @@ struct stream {
 	weft_pipeline	*p;
 	struct source	*source;
 	char		*name;
+	char		*only;		/* the one output it is for, and dead letters; NULL: all */
 	int64_t		 row;		/* in the state; 0: there is nothing to come back to */
 	struct origin	 origin;
 	char		*path;		/* without a state: the file's name and what it is, */
@@ -149,8 +154,9 @@ struct output {
 	_Atomic uint64_t spill_bytes;	/* of them */
 	int64_t		 spill_sent;	/* id of the one delivered last */
 	counter		 bytes, records, retries, failures;
-	int		 error;		/* of the last attempt; 0: it is well */
-	int64_t		 failing_since;
+	int		 error;		/* of the last attempt; 0: it is well; this and the */
+	int64_t		 failing_since;	/* next two under lock */
+	char		 why[160];	/* the sentence told with it */
 };
 
 /* What workers and collector do; replaced as a whole by a reload, when they are quiet. */
@@ -170,6 +176,9 @@ struct past_file {
 	struct known_file k;
 };
 
+/* What one worker did; a line of the cache to itself, since it writes there for every batch. */
+struct worker_counts { _Alignas(64) counter batches, lines, busy; };
+
 struct weft_pipeline {
 	struct weft_pipeline_options opt;
 	struct buf	 error;		/* the last one's sentence */
@@ -188,6 +197,8 @@ struct weft_pipeline {
 	weft_mutex	 reloading;	/* one at a time */
 	weft_rwmutex	 gate;		/* read: who submits; write: a reload */
 	atomic_int	 inside;	/* batches between submit and the outputs' queues */
+	/* read: who looks at plan and sources from outside; write: who exchanges them */
+	weft_rwmutex	 shape;
 	weft_chan(struct batch *) parsed, ready;
 	weft_waitgroup	 reading, working, collecting, keeping;
 	bool		 running, ending; /* ending: no reload any more; under lock */
@@ -203,6 +214,17 @@ struct weft_pipeline {
 	uint64_t	 told;		/* dead lines that were told one by one */
 	int64_t		 started, ended;
 	counter		 bytes, read, batches;
+
+	struct worker_counts *workers;	/* by number; under shape, but for those at work */
+	int		 nworkers;
+	char		*listen;	/* address of /metrics, or NULL */
+	struct server	*server;	/* while it runs; see operate.h */
+	struct control	*control;
+	const struct health_limits *health; /* NULL: the usual ones */
+	weft_mutex	 replaying;	/* one at a time */
+	char		*replay;	/* read this file of dead letters instead of the sources */
+	struct weft_replay_counts *replayed;
+	struct taps	 taps;
 };
 
 /* pipeline.c */
@@ -218,12 +240,18 @@ void	pipeline_tell(weft_pipeline *p, const char *fmt, ...)
 /* intake.c */
 void	intake_init(struct source *s);
 void	intake_start(struct source *s);
+/* A stream; owner: the name of who will ask the state for it again. */
+struct stream *intake_open(struct source *s, const char *owner, const char *only,
+	    const char *name, const struct known_file *k, const struct file_id *id);
+struct known_file *intake_known(weft_pipeline *p, const char *owner);
+/* gate held: is every output past its end, and does the state know? */
+bool	intake_settled(weft_pipeline *p, struct stream *st);
 void	streams_sweep(weft_pipeline *p, bool all);	/* frees what everybody is done with */
 void	standing_free(struct standing *at);
 struct standing *stream_standing(struct stream *st, struct output *o); /* o->lock held, or nobody else */
 
 /* worker.c, collector.c */
-void	worker_run(weft_pipeline *p);
+void	worker_run(weft_pipeline *p, int number);
 void	collector_run(weft_pipeline *p);
 
 /* output.c */
@@ -247,6 +275,18 @@ void	ack_account(struct output *o, struct batch *b, struct account *a);
 int	ack_checkpoint(struct output *o, bool sync);	/* busy held */
 void	ack_make_dirty(struct output *o, struct stream *st, struct standing *at); /* lock held */
 bool	ack_unsaved(struct output *o);
+
+/* ledger.c; shape held */
+bool	account_balances(const struct account *a);
+struct weft_ledger_row ledger_row(const char *source, const char *output,
+	    const struct account *a);
+int	ledger_rows(weft_pipeline *p, struct weft_ledger_row *rows, int max);
+void	ledger_output_counts(struct output *o, struct weft_output_counts *out);
+
+/* replay.c: dead letters once more; err gets a sentence */
+int	replay_file(weft_pipeline *p, const char *path, struct weft_replay_counts *n,
+	    struct buf *err);
+void	replay_alone(weft_pipeline *p);
 
 /* spill.c */
 bool	spill_wants(struct output *o, struct batch *b);	/* is it to go to disk? */

@@ -7,22 +7,36 @@
 #include <stdlib.h>
 
 #include "stage.h"
+#include "weft/time.h"
 #include "when.h"
 
 struct worker {
 	weft_pipeline	*p;
 	struct scratch	*scratch;
 	struct when	 when;
+	struct look	*look;		/* NULL: nobody taps */
+	struct look	 room;
 };
 
 static void
 parse(struct worker *w, struct batch *b)
 {
-	const struct format *f = &b->source->format;
+	struct format f = b->source->format;
 
+	f.wants.fields |= w->look && w->look->fields;
 	for (size_t i = 0; i < b->nlines; i++)
 		if (b->lines[i].fate == KEPT)
-			parse_line(f, w->scratch, b, &b->lines[i]);
+			parse_line(&f, w->scratch, b, &b->lines[i]);
+}
+
+static void
+run_step(struct worker *w, struct step *s, struct batch *b)
+{
+	if (w->look)
+		look_ahead(w->look, s);
+	s->run(s, w->scratch, b);
+	if (w->look)
+		look_past(w->look, s);
 }
 
 static void
@@ -31,7 +45,7 @@ run_steps(struct worker *w, struct batch *b)
 	struct plan *plan = &w->p->plan;
 
 	for (int i = 0; i < plan->nsteps; i++)
-		plan->steps[i]->run(plan->steps[i], w->scratch, b);
+		run_step(w, plan->steps[i], b);
 	for (size_t i = 0; i < b->nlines; i++)
 		b->fates[b->lines[i].fate]++;
 }
@@ -99,20 +113,43 @@ tell_dead(weft_pipeline *p, const struct batch *b)
 	}
 }
 
+static void
+process(struct worker *w, struct batch *b)
+{
+	struct plan *plan = &w->p->plan;
+
+	w->look = taps_any(&w->p->taps) ? &w->room : NULL;
+	if (w->look)
+		look_begin(w->look, &w->p->taps, b, w->scratch, &w->when);
+	parse(w, b);
+	if (w->look)
+		look_source(w->look);
+	run_steps(w, b);
+	for (int i = 0; i < plan->nrenderings; i++)
+		if (plan->renderings[i].users)
+			render(w, b, i);
+	if (w->look) {
+		look_outputs(w->look, plan);
+		look_end(w->look);
+	}
+}
+
 void
-worker_run(weft_pipeline *p)
+worker_run(weft_pipeline *p, int number)
 {
 	struct worker w = { .p = p, .scratch = scratch_new() };
+	struct worker_counts *c = &p->workers[number];
 
 	for (struct batch *b; weft_recv(p->parsed, &b); ) {
-		parse(&w, b);
-		run_steps(&w, b);
-		for (int i = 0; i < p->plan.nrenderings; i++)
-			if (p->plan.renderings[i].users)
-				render(&w, b, i);
+		int64_t began = weft_now();
+
+		process(&w, b);
 		if (b->fates[DEAD])
 			tell_dead(p, b);
 		batch_charge(b);
+		count(&c->batches, 1);
+		count(&c->lines, b->nlines);
+		count(&c->busy, weft_now() - began);
 		weft_send(p->ready, b);
 	}
 	scratch_free(w.scratch);
