@@ -12,6 +12,7 @@
 #include "command.h"
 #include "config.h"
 #include "flags.h"
+#include "notify.h"
 #include "progress.h"
 #include "signals.h"
 #include "units.h"
@@ -37,6 +38,8 @@ static const char help[] =
 "        --host NAME     name this host so (default: its host name); lines that\n"
 "                        name a host keep theirs\n"
 "        --drain TIME    deliver what has been read for so long, when stopped (30s)\n"
+"        --listen ADDR   serve /metrics (Prometheus) and /healthz at ADDR, such as\n"
+"                        127.0.0.1:9600 or :9600\n"
 "        --progress      show counters and speed while running, also when standard\n"
 "                        error is no terminal; --no-progress: never\n"
 "    -q, --quiet         print the table only when something went wrong\n"
@@ -70,7 +73,7 @@ static const char help[] =
 "    weft-pipeline run -o file:a.jsonl -o file:a.txt --dead bad.jsonl app.jsonl\n";
 
 struct run {
-	const char	*config;
+	const char	*config, *listen;
 	struct weft_pipeline_options pipeline;
 	struct weft_source_options source;
 	const char	**outputs, *dead, *level;
@@ -106,6 +109,9 @@ common_option(struct run *r, int c, char **argv)
 		why = unit_duration(optarg, &r->pipeline.drain);
 		if (why)
 			return command_misuse("a duration is 30s or 200ms, not", optarg);
+		return 0;
+	case 'L':
+		r->listen = optarg;
 		return 0;
 	case 'H':
 		r->pipeline.host = optarg;
@@ -178,6 +184,7 @@ override(struct config *c, const struct weft_pipeline_options *o)
 	c->options.host = o->host ? o->host : c->options.host;
 	c->options.drain = o->drain ? o->drain : c->options.drain;
 	c->options.unordered |= o->unordered;
+	c->options.ready = o->ready;
 }
 
 static weft_pipeline *
@@ -187,6 +194,7 @@ build(const struct run *r, struct buf *err)
 	weft_pipeline *p;
 
 	override(c, &r->pipeline);
+	c->listen = r->listen ? r->listen : c->listen;
 	config_build(c, &p, err);
 	config_free(c);
 	return p;
@@ -197,6 +205,7 @@ stop(void *arg)
 {
 	struct run *r = arg;
 
+	notify_send("STOPPING=1");
 	command_say("stopping; what has been read is still delivered (again: stop at once)");
 	weft_cancel(r->ctx);
 }
@@ -206,8 +215,10 @@ reload(void *arg)
 {
 	struct run *r = arg;
 	struct buf err = { 0 };
-	weft_pipeline *next = build(r, &err);
+	weft_pipeline *next;
 
+	notify_reloading();
+	next = build(r, &err);
 	if (next && weft_pipeline_reload(r->p, next)) {
 		buf_printf(&err, "%s\n", weft_pipeline_error(next));
 		weft_pipeline_free(next);
@@ -218,6 +229,7 @@ reload(void *arg)
 	else
 		command_say("%s is refused; the old configuration goes on\n%.*s", r->config,
 		    err.len ? (int)err.len - 1 : 0, buf_str(&err));
+	notify_send("READY=1");		/* as the one or as the other */
 	buf_finish(&err);
 }
 
@@ -227,6 +239,13 @@ reason(const struct run *r, int err)
 	if (*weft_pipeline_error(r->p))
 		return weft_pipeline_error(r->p);
 	return strerror(-err);
+}
+
+static void
+ready(void *arg)
+{
+	(void)arg;
+	notify_send("READY=1");
 }
 
 static int
@@ -259,6 +278,7 @@ run_pipeline(struct run *r)
 	}
 	r->ctx = weft_with_cancel(NULL);
 	weft_waitgroup_go(&helpers, signals_watch, life, &signals);
+	weft_waitgroup_go(&helpers, notify_watch, life, r->p);
 	if (wants_progress(r))
 		weft_waitgroup_go(&helpers, progress_run, life, r->p, STDERR_FILENO);
 	err = weft_pipeline_run(r->ctx, r->p);
@@ -276,6 +296,8 @@ run_files(struct run *r, char **files)
 	int status;
 
 	r->p = weft_pipeline_new(&r->pipeline);
+	if (r->listen)
+		weft_pipeline_listen(r->p, r->listen);
 	status = flags_sources(r->p, files, &r->source);
 	if (!status && r->level) {
 		snprintf(where, sizeof(where), "level >= %s", weft_level_name(
@@ -324,11 +346,12 @@ cmd_run(int argc, char **argv)
 		{ "format", 1, NULL, 'f' }, { "output", 1, NULL, 'o' },
 		{ "dead", 1, NULL, 'd' }, { "host", 1, NULL, 'H' },
 		{ "drain", 1, NULL, 'D' }, { "follow", 0, NULL, 'F' },
+		{ "listen", 1, NULL, 'L' },
 		{ "unordered", 0, NULL, 'u' }, { "quiet", 0, NULL, 'q' },
 		{ "progress", 0, NULL, 'p' }, { "no-progress", 0, NULL, 'P' },
 		{ "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
-	struct run r = { .progress = -1, .source.once = true };
+	struct run r = { .progress = -1, .source.once = true, .pipeline.ready = ready };
 	int c, status = 0;
 
 	r.outputs = xcalloc(argc + 1, sizeof(*r.outputs));
