@@ -14,10 +14,14 @@
 struct option;
 
 int	cmd_check(int argc, char **argv);
+int	cmd_dead(int argc, char **argv);
 int	cmd_gen(int argc, char **argv);
+int	cmd_ledger(int argc, char **argv);
 int	cmd_pipe(int argc, char **argv);
 int	cmd_run(int argc, char **argv);
+int	cmd_tap(int argc, char **argv);
 int	cmd_test(int argc, char **argv);
+int	cmd_top(int argc, char **argv);
 int	cmd_verify(int argc, char **argv);
 
 /* Set by main: "run" and so on, in front of messages. */

@@ -23,6 +23,10 @@ static const struct command {
 	{ "check", "-c CONFIG", "would this configuration run?", cmd_check },
 	{ "test", "-c CONFIG", "run the tests in a configuration", cmd_test },
 	{ "pipe", "[options] [FILE...]", "a pipeline in one line of the shell", cmd_pipe },
+	{ "ledger", "-c CONFIG", "what has become of every line; does it balance?", cmd_ledger },
+	{ "top", "-c CONFIG", "watch a pipeline that runs", cmd_top },
+	{ "tap", "-c CONFIG STEP", "watch lines as they pass a step", cmd_tap },
+	{ "dead", "ls|replay -c CONFIG", "dead letters: count them, send them again", cmd_dead },
 	{ "gen", "--lines N [options]", "generate a log to test with", cmd_gen },
 	{ "verify", "FILE...", "find generated lines that are missing", cmd_verify },
 };
