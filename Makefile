@@ -5,6 +5,8 @@
 MODE	?= plain
 PREFIX	?= /usr/local
 DESTDIR	?=
+# of what belongs to the system; an own PREFIX has an own one
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 VERSION	= 0.1.0
 B	= build/$(MODE)
 
@@ -170,7 +172,7 @@ HEADERS	= weft.h weft_impl.h short.h sync.h sync_impl.h time.h net.h debug.h pro
 install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include/weft include/patterns include/pipeline \
 	    include/workerpool lib/pkgconfig bin share/weft \
-	    $(addprefix share/man/man,1 3 5 7))
+	    lib/systemd/system $(addprefix share/man/man,1 3 5 7)) $(DESTDIR)$(SYSCONFDIR)
 	install -m 644 $(addprefix weft/,$(HEADERS)) $(DESTDIR)$(PREFIX)/include/weft
 	install -m 644 $(filter-out %_test.h,$(call no_redis,$(wildcard patterns/*.h))) $(DESTDIR)$(PREFIX)/include/patterns
 	install -m 644 pipeline/pipeline.h $(DESTDIR)$(PREFIX)/include/pipeline
@@ -178,6 +180,9 @@ install: all
 	install -m 644 $(LIBS) $(DESTDIR)$(PREFIX)/lib
 	tools/hide-symbols $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(notdir $(LIBS)))
 	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	sed 's|@PREFIX@|$(PREFIX)|; s|/etc/|$(SYSCONFDIR)/|g' tools/weft-pipeline.service.in \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/weft-pipeline.service
+	install -m 644 tools/weft-pipeline.yaml $(DESTDIR)$(SYSCONFDIR)/weft-pipeline.yaml.example
 	install -m 644 weft/weft-gdb.py $(DESTDIR)$(PREFIX)/share/weft
 	for s in 1 3 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
 	$(call install_pc,weft weft-heap weft-testing weft-patterns weft-pipeline weft-workerpool \
