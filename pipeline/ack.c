@@ -173,8 +173,18 @@ share_finish(struct share *s)
 }
 
 void
+ack_count(struct output *o, int source, const struct account *a)
+{
+	add_up(&o->total[source], a, 1);
+	add_up(&o->unsaved[source], a, 1);
+	o->changes++;
+}
+
+void
 ack_make_dirty(struct output *o, struct stream *st, struct standing *at)
 {
+	at->changes++;
+	o->changes++;
 	if (at->dirty)
 		return;
 	if (o->ndirty == o->dirty_room) {
@@ -213,25 +223,26 @@ absorb(struct standing *at)
 		m->at = m->ahead.to;
 }
 
-/* lock held: the lines of s are settled, and came to a. */
+/*
+ * lock held: the lines of s are settled, and came to a.  If the numbers of lines do not go on where
+ * the last ones ended, expected shows it; a batch that never came keeps the mark where it is, and
+ * its lines in flight.
+ */
 static void
 settle(struct output *o, struct stream *st, const struct span *s, struct account *a)
 {
 	struct standing *at = stream_standing(st, o);
 	struct mark *m = &at->mark;
-	int i = st->source->index;
 
 	if (s->from > m->at.offset) {
 		add_early(at, s);
 	} else if (s->to.offset >= m->at.offset) {
-		/* a batch that got lost before this one would show here */
 		if (s->from == m->at.offset && m->at.offset > at->resume && o != o->p->plan.dead)
 			a->expected += s->first - 1 - m->at.lines;
 		m->at = s->to;
 		absorb(at);
 	}
-	add_up(&o->total[i], a, 1);
-	add_up(&o->unsaved[i], a, 1);
+	ack_count(o, st->source->index, a);
 	ack_make_dirty(o, st, at);
 }
 
@@ -301,8 +312,7 @@ ack_account_only(struct output *o, const char *source, const struct account *a)
 {
 	for (int i = 0; i < o->naccounts; i++)
 		if (strcmp(o->p->sources[i]->name, source) == 0) {
-			add_up(&o->total[i], a, 1);
-			add_up(&o->unsaved[i], a, 1);
+			ack_count(o, i, a);
 			return true;
 		}
 	return false;
@@ -320,7 +330,10 @@ ack_spilled(struct output *o, struct batch *b, const struct account *a)
 
 /* What a checkpoint saves, taken under the lock and let go of when it is saved. */
 struct saving {
+	struct output	*output;
+	uint64_t	 changes;
 	struct stream	**streams;
+	uint64_t	*stream_changes;
 	struct mark	*marks;
 	struct span	**early;
 	uint32_t	*nearly;
@@ -335,8 +348,11 @@ static void
 take(struct output *o, struct saving *v)
 {
 	weft_mutex_lock(&o->lock);
+	v->output = o;
+	v->changes = o->changes;
 	v->n = o->ndirty;
 	v->streams = xcalloc(v->n + 1, sizeof(*v->streams));
+	v->stream_changes = xcalloc(v->n + 1, sizeof(*v->stream_changes));
 	v->marks = xcalloc(v->n + 1, sizeof(*v->marks));
 	v->early = xcalloc(v->n + 1, sizeof(*v->early));
 	v->nearly = xcalloc(v->n + 1, sizeof(*v->nearly));
@@ -344,6 +360,7 @@ take(struct output *o, struct saving *v)
 		struct standing *at = stream_standing(o->dirty[i], o);
 
 		v->streams[i] = o->dirty[i];
+		v->stream_changes[i] = at->changes;
 		v->marks[i] = at->mark;
 		v->nearly[i] = at->nearly;
 		v->early[i] = xmalloc((at->nearly + 1) * sizeof(struct span));
@@ -356,14 +373,15 @@ take(struct output *o, struct saving *v)
 		memcpy(v->accounts, o->unsaved, v->naccounts * sizeof(*v->accounts));
 	v->sent = o->spill_sent;
 	weft_mutex_unlock(&o->lock);
-	if (o->sink->kind->save)
+	if (o->opened && o->sink->kind->save)
 		o->sink->kind->save(o->sink, &v->sink);
 }
 
 static void
-put(struct output *o, const struct saving *v)
+put(const struct saving *v)
 {
 	static const struct account zero;
+	struct output *o = v->output;
 	struct state *s = o->p->state;
 
 	for (size_t i = 0; i < v->n; i++)
@@ -374,14 +392,15 @@ put(struct output *o, const struct saving *v)
 		if (memcmp(&v->accounts[i], &zero, sizeof(zero)) != 0)
 			state_account_add(s, o->p->sources[i]->name, o->name, &v->accounts[i]);
 	state_spill_drop(s, o->name, v->sent);
-	if (o->sink->kind->save)
+	if (o->opened && o->sink->kind->save)
 		state_output_put(s, o->name, v->sink.data, v->sink.len);
 }
 
-/* Marks that the disk queue has moved in the meantime stay to be saved. */
+/* What has changed in the meantime stays to be saved. */
 static void
-saved(struct output *o, const struct saving *v)
+saved(const struct saving *v)
 {
+	struct output *o = v->output;
 	size_t left = 0;
 
 	weft_mutex_lock(&o->lock);
@@ -390,12 +409,14 @@ saved(struct output *o, const struct saving *v)
 	for (size_t i = 0; i < o->ndirty; i++) {
 		struct standing *at = stream_standing(o->dirty[i], o);
 
-		at->dirty = i >= v->n || at->mark.at.offset != v->marks[i].at.offset;
+		at->dirty = i >= v->n || at->changes != v->stream_changes[i];
 		if (at->dirty)
 			o->dirty[left++] = o->dirty[i];
 	}
 	o->ndirty = left;
+	o->saved = v->changes;
 	weft_mutex_unlock(&o->lock);
+	atomic_store(&o->letters, false);
 }
 
 static void
@@ -404,6 +425,7 @@ saving_finish(struct saving *v)
 	for (size_t i = 0; i < v->n; i++)
 		free(v->early[i]);
 	free(v->streams);
+	free(v->stream_changes);
 	free(v->marks);
 	free(v->early);
 	free(v->nearly);
@@ -411,54 +433,84 @@ saving_finish(struct saving *v)
 	buf_finish(&v->sink);
 }
 
+/* Those that go into one transaction. */
+struct together {
+	struct saving	 of[MAX_OUTPUTS];
+	int		 n;
+};
+
+/* o, and with the dead letters all who have written some. */
+static void
+take_all(struct output *o, struct output *dead, struct together *t)
+{
+	struct plan *plan = &o->p->plan;
+
+	take(o, &t->of[t->n++]);
+	if (!dead)
+		return;
+	weft_mutex_lock(&o->p->lock);	/* those who have written some cannot go meanwhile */
+	for (int i = 0; i < plan->noutputs; i++) {
+		struct output *other = plan->outputs[i];
+
+		if (other != o && (other == dead || atomic_load(&other->letters)))
+			take(other, &t->of[t->n++]);
+	}
+	weft_mutex_unlock(&o->p->lock);
+}
+
 static int
 save(struct output *o, struct output *dead)
 {
-	struct saving v = { 0 }, d = { 0 };
+	struct together *t = xcalloc(1, sizeof(*t));
+	struct state *state = o->p->state;
 	int err = 0;
 
-	take(o, &v);
-	if (dead)
-		take(dead, &d);
-	if (o->p->state) {
-		state_begin(o->p->state);
-		put(o, &v);
-		if (dead)
-			put(dead, &d);
-		err = state_commit(o->p->state);
+	take_all(o, dead, t);
+	if (state) {
+		state_begin(state);
+		for (int i = 0; i < t->n; i++)
+			put(&t->of[i]);
+		err = state_commit(state);
 	}
-	if (!err) {
-		saved(o, &v);
-		if (dead)
-			saved(dead, &d);
+	for (int i = 0; i < t->n; i++) {
+		if (!err)
+			saved(&t->of[i]);
+		saving_finish(&t->of[i]);
 	}
-	saving_finish(&v);
-	if (dead)
-		saving_finish(&d);
+	free(t);
 	return err;
 }
 
+static int
+sync_sink(struct output *o)
+{
+	return o->opened && o->sink->kind->sync ? o->sink->kind->sync(o->sink) : 0;
+}
+
 /*
- * Dead letters that o has written are in the same transaction: else a kill could leave
- * letters cut off whose lines o does not send again.
+ * Dead letters and the places of those who wrote them are in the same transaction, whoever has it
+ * made: else a kill could leave letters cut off whose lines are not sent again, or letters
+ * whose lines are, and are rejected again.  A letter is written and its batch settled with the
+ * dead letters' busy held, so who holds that finds both or none.  Sinks that reject have no state
+ * and nothing to sync.
  */
 int
 ack_checkpoint(struct output *o, bool sync)
 {
-	struct output *dead = o->letters && o != o->p->plan.dead ? o->p->plan.dead : NULL;
+	struct output *dead = o->p->plan.dead;
 	int err = 0;
 
-	if (dead)
+	if (dead != o && !atomic_load(&o->letters))
+		dead = NULL;
+	if (dead && dead != o)
 		weft_mutex_lock(&dead->busy);
-	if (sync && o->sink->kind->sync)
-		err = o->sink->kind->sync(o->sink);
-	if (!err && sync && dead && dead->sink->kind->sync)
-		err = dead->sink->kind->sync(dead->sink);
+	if (sync)
+		err = sync_sink(o);
+	if (!err && sync && dead && dead != o)
+		err = sync_sink(dead);
 	if (!err)
 		err = save(o, dead);
-	if (!err)
-		o->letters = false;
-	if (dead)
+	if (dead && dead != o)
 		weft_mutex_unlock(&dead->busy);
 	return err;
 }
@@ -469,7 +521,7 @@ ack_unsaved(struct output *o)
 	bool is;
 
 	weft_mutex_lock(&o->lock);
-	is = o->ndirty > 0;
+	is = o->changes != o->saved;
 	weft_mutex_unlock(&o->lock);
 	return is;
 }

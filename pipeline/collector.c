@@ -7,7 +7,7 @@
  */
 #include "stage.h"
 
-/* A batch that is dropped: its lines are settled, as lost to a full queue. */
+/* A batch that is dropped: what is left of it is settled, as lost to a full queue. */
 static void
 fill_gap(struct batch *b, struct gap *g, void *arg)
 {
@@ -58,6 +58,10 @@ hand_to(struct output *o, struct batch *b)
 {
 	if (passes_over(o, b))
 		return;
+	if (!b->rendered[o->rendering].n && !spill_going_on(o)) {
+		drop(o, b);		/* nothing in it for o: its counts are all there is to keep */
+		return;
+	}
 	switch (o->opt.when_full) {
 	case WEFT_DROP_NEWEST:
 		if (queue_full(&o->queue)) {
@@ -70,7 +74,7 @@ hand_to(struct output *o, struct batch *b)
 			;
 		break;
 	case WEFT_SPILL:
-		if (spill_wants(o, b) && spill_put(o, b) == 0) {
+		if (spill_batch(o, b)) {
 			batch_unref(b);
 			return;
 		}

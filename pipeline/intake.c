@@ -326,8 +326,7 @@ lost(struct intake *in, struct stream *st, uint64_t bytes, const char *why)
 		if (o == plan->dead)
 			continue;
 		weft_mutex_lock(&o->lock);
-		o->total[s->index].lost += bytes;
-		o->unsaved[s->index].lost += bytes;
+		ack_count(o, s->index, &(struct account){ .lost = bytes });
 		weft_mutex_unlock(&o->lock);
 	}
 	weft_rwmutex_runlock(&p->gate);

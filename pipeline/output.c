@@ -26,7 +26,8 @@ struct delivery {
 	struct output	*o;
 	struct parcel	 parcel;
 	struct rejects	 rejects;
-	struct batch	*batch;		/* or NULL: from the disk queue */
+	struct batch	*batch;		/* or */
+	const struct spilled *spilled;	/* from the disk queue; neither: letters */
 	struct share	 share;		/* of the batch: what the parcel is of */
 	uint32_t	 done;		/* of the parcel */
 };
@@ -77,20 +78,37 @@ due(struct output *o)
 	return weft_now() >= o->next_checkpoint;
 }
 
-/* Between attempts, too: what was delivered before must not wait for what is not. */
+/* Told when it begins and when it is over: it is nothing that the other side has to do with. */
 static void
+tell_checkpoint(struct output *o, int err)
+{
+	if (err && !o->unsaved_for)
+		pipeline_tell(o->p, "%s: what has become of its lines cannot be saved: %s; trying on, "
+		    "and after a crash they come again", o->name,
+		    o->sink->why.len ? buf_str(&o->sink->why) : strerror(-err));
+	else if (!err && o->unsaved_for)
+		pipeline_tell(o->p, "%s: what has become of its lines is saved again", o->name);
+	weft_mutex_lock(&o->lock);
+	o->unsaved_for = err;
+	weft_mutex_unlock(&o->lock);
+}
+
+/* Between attempts, too: what was delivered before must not wait for what is not. */
+static int
 checkpoint(struct output *o)
 {
 	const struct weft_file_options *f = o->opt.file;
-	int64_t every = o->p->opt.checkpoint, fsync = f && !f->fsync ? WEFT_SECOND : f ? f->fsync : 0;
-	int err = ack_checkpoint(o, true);
+	int64_t every = atomic_load(&o->p->checkpoint);
+	int64_t fsync = f && !f->fsync ? WEFT_SECOND : f ? f->fsync : 0;
+	int err;
 
+	o->sink->why.len = 0;
+	err = ack_checkpoint(o, true);
 	/* a file's checkpoint is what makes it durable, so it comes as often as its fsync: says */
 	o->next_checkpoint = weft_now() + (fsync > every ? fsync : every);
-	if (err)
-		failing(o, err);
-	else if (!o->delivering)
-		well_again(o);
+	if (err || o->unsaved_for)
+		tell_checkpoint(o, err);
+	return err;
 }
 
 /* For sinks, see sink.h. */
@@ -160,7 +178,7 @@ deliver(struct delivery *d)
 	if (!err) {
 		well_again(o);
 		count(&o->bytes, d->parcel.len);
-		count(&o->records, d->parcel.records);
+		count(&o->records, d->parcel.records - d->rejects.n);
 	} else {
 		keep_part(d);
 	}
@@ -227,33 +245,10 @@ letters_of_parcel(struct delivery *d, struct buf *out, struct buf *ends)
 	}
 }
 
+/* From another output's goroutine, with busy held: as durable as its own, with its checkpoint. */
 static int
-write_letters(struct delivery *d)
-{
-	struct output *o = d->o, *dead = o->p->plan.dead;
-	struct buf text = { 0 }, ends = { 0 };
-	int err = 0;
-
-	if (!d->rejects.n)
-		return 0;
-	pipeline_tell(o->p, "%s: %zu lines were rejected (%s)%s", o->name, d->rejects.n,
-	    d->rejects.why[0], dead ? "; they are dead letters" : "");
-	if (dead && dead != o) {
-		if (d->batch)
-			letters_of_batch(d, &text, &ends);
-		else
-			letters_of_parcel(d, &text, &ends);
-		err = output_write_letters(dead, &text, &ends, d->parcel.source);
-		o->letters = true;
-	}
-	buf_finish(&text);
-	buf_finish(&ends);
-	return err;
-}
-
-/* From another output's goroutine: as durable as its own are, once that has a checkpoint. */
-int
-output_write_letters(struct output *dead, struct buf *text, struct buf *ends, const char *source)
+deliver_letters(struct output *dead, const struct buf *text, const struct buf *ends,
+    const char *source)
 {
 	struct delivery d = {
 		.o = dead,
@@ -266,18 +261,79 @@ output_write_letters(struct output *dead, struct buf *text, struct buf *ends, co
 	};
 	struct account a = { .read = d.parcel.records, .expected = d.parcel.records,
 	    .delivered = d.parcel.records };
-	int err;
+	int err = deliver(&d);
 
-	weft_mutex_lock(&dead->busy);
-	err = deliver(&d);
 	if (!err) {
 		weft_mutex_lock(&dead->lock);
 		ack_account_only(dead, source, &a);
 		weft_mutex_unlock(&dead->lock);
 	}
-	weft_mutex_unlock(&dead->busy);
 	rejects_finish(&d.rejects);
 	return err;
+}
+
+static int
+write_letters(struct delivery *d, struct output *dead)
+{
+	struct buf text = { 0 }, ends = { 0 };
+	int err;
+
+	if (d->batch)
+		letters_of_batch(d, &text, &ends);
+	else
+		letters_of_parcel(d, &text, &ends);
+	err = deliver_letters(dead, &text, &ends, d->parcel.source);
+	if (!err)
+		atomic_store(&d->o->letters, true);
+	buf_finish(&text);
+	buf_finish(&ends);
+	return err;
+}
+
+/* The first ones, then only now and then: a server may reject all there is. */
+static void
+tell_rejects(struct delivery *d, const struct output *dead)
+{
+	struct output *o = d->o;
+
+	if (!d->rejects.n || weft_now() < o->next_reject)
+		return;
+	o->next_reject = weft_now() + 10 * WEFT_SECOND;
+	pipeline_tell(o->p, "%s: %zu lines were rejected (%s)%s", o->name, d->rejects.n,
+	    d->rejects.why[0], dead ? "; they are dead letters" : "");
+}
+
+/* Settled by done, and rejected ones are dead letters before that, but nobody sees one of it alone. */
+static int
+settle(struct delivery *d, void (*done)(struct delivery *d))
+{
+	struct output *dead = d->o->p->plan.dead;
+	int err = 0;
+
+	tell_rejects(d, dead);
+	if (!d->rejects.n || dead == d->o)
+		dead = NULL;
+	if (dead) {
+		weft_mutex_lock(&dead->busy);
+		err = write_letters(d, dead);
+	}
+	if (!err)
+		done(d);
+	if (dead)
+		weft_mutex_unlock(&dead->busy);
+	return err;
+}
+
+static void
+batch_done(struct delivery *d)
+{
+	ack_batch(d->o, d->batch, &d->rejects);
+}
+
+static void
+spilled_done(struct delivery *d)
+{
+	spill_sent(d->o, d->spilled, d->rejects.n);
 }
 
 static int
@@ -296,9 +352,7 @@ deliver_batch(struct output *o, struct batch *b)
 	if (d.parcel.records)
 		err = deliver(&d);
 	if (!err)
-		err = write_letters(&d);
-	if (!err)
-		ack_batch(o, b, &d.rejects);
+		err = settle(&d, batch_done);
 	rejects_finish(&d.rejects);
 	share_finish(&d.share);
 	return err;
@@ -332,7 +386,7 @@ static bool
 deliver_spilled(struct output *o)
 {
 	struct spilled s = { 0 };
-	struct delivery d = { .o = o };
+	struct delivery d = { .o = o, .spilled = &s };
 	int err;
 
 	if (weft_err(o->ctx) || !spill_next(o, &s))
@@ -345,9 +399,7 @@ deliver_spilled(struct output *o)
 	weft_mutex_lock(&o->busy);
 	err = deliver(&d);
 	if (!err)
-		err = write_letters(&d);
-	if (!err)
-		spill_sent(o, &s, d.rejects.n);
+		err = settle(&d, spilled_done);
 	weft_mutex_unlock(&o->busy);
 	rejects_finish(&d.rejects);
 	spilled_finish(&s);
@@ -361,13 +413,13 @@ look_after(struct output *o)
 	int err = 0;
 
 	weft_mutex_lock(&o->busy);
-	if (now >= o->next_tick && o->sink->kind->tick) {
+	if (now >= o->next_tick && o->opened && o->sink->kind->tick) {
 		err = o->sink->kind->tick(o->sink);
 		o->next_tick = now + TICK;
 	}
 	if (err)
 		failing(o, err);
-	if (due(o) && (ack_unsaved(o) || o->letters))
+	if (due(o) && ack_unsaved(o))
 		checkpoint(o);
 	weft_mutex_unlock(&o->busy);
 }
@@ -396,24 +448,45 @@ ended(struct output *o)
 	return !spilled || weft_err(o->p->ctx) || weft_err(o->ctx) || o->leaves;
 }
 
+static void
+next_item(struct output *o)
+{
+	struct item *it = queue_take(&o->queue, wake_at(o));
+
+	if (it)
+		deliver_item(o, it);
+	else if (deliver_spilled(o))
+		queue_poke(&o->queue);	/* there may be more of it */
+	else if (queue_ended(&o->queue))
+		weft_sleep_ctx(o->ctx, TICK);	/* the state cannot be read just now */
+	look_after(o);
+}
+
+/* What has been delivered is saved before it ends.  False: it goes on. */
+static bool
+finish(struct output *o)
+{
+	int err;
+
+	weft_mutex_lock(&o->busy);
+	err = checkpoint(o);
+	weft_mutex_unlock(&o->busy);
+	if (err && weft_sleep_ctx(o->ctx, TICK) == 0)
+		return false;
+	pipeline_fail(o->p, err);
+	return queue_leave(&o->queue);
+}
+
 void
 output_run(struct output *o)
 {
 	/* what an earlier run has put away is older than all that comes */
 	while (o->opt.when_full != WEFT_SPILL && deliver_spilled(o))
 		look_after(o);
-	while (!ended(o)) {
-		struct item *it = queue_take(&o->queue, wake_at(o));
-
-		if (it)
-			deliver_item(o, it);
-		else if (deliver_spilled(o))
-			queue_poke(&o->queue);	/* there may be more of it */
-		look_after(o);
-	}
-	weft_mutex_lock(&o->busy);
-	pipeline_fail(o->p, ack_checkpoint(o, true));
-	weft_mutex_unlock(&o->busy);
+	do {
+		while (!ended(o))
+			next_item(o);
+	} while (!finish(o));
 	weft_waitgroup_done(&o->running);
 }
 

@@ -35,8 +35,8 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 	p->opt.batch = or_else(opt->batch, BATCH);
 	p->opt.memory = or_else(opt->memory, 64 << 20);
 	p->opt.disk = or_else(opt->disk, 1 << 30);
-	p->opt.drain = or_else(opt->drain, 30 * WEFT_SECOND);
-	p->opt.checkpoint = or_else(opt->checkpoint, 200 * WEFT_MS);
+	p->drain = or_else(opt->drain, 30 * WEFT_SECOND);
+	p->checkpoint = or_else(opt->checkpoint, 200 * WEFT_MS);
 	if (!opt->host && gethostname(name, sizeof(name) - 1) < 0)
 		name[0] = '\0';
 	p->host = xstrdup(opt->host ? opt->host : name);

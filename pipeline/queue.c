@@ -221,11 +221,35 @@ queue_close(struct queue *q)
 	weft_mutex_unlock(&q->lock);
 }
 
-void
+bool
+queue_leave(struct queue *q)
+{
+	bool left;
+
+	weft_mutex_lock(&q->lock);
+	left = q->left = q->closed && !q->first;
+	weft_mutex_unlock(&q->lock);
+	return left;
+}
+
+bool
 queue_reopen(struct queue *q)
 {
+	bool open;
+
 	weft_mutex_lock(&q->lock);
-	q->closed = false;
+	open = !q->left;
+	if (open)
+		q->closed = false;
+	weft_mutex_unlock(&q->lock);
+	return open;
+}
+
+void
+queue_restart(struct queue *q)
+{
+	weft_mutex_lock(&q->lock);
+	q->closed = q->left = false;
 	weft_mutex_unlock(&q->lock);
 }
 

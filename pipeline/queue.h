@@ -33,6 +33,7 @@ struct queue {
 	size_t		 bytes, limit;	/* of the batches in it; what they may be */
 	uint64_t	 batches;
 	bool		 closed, poked;
+	bool		 left;		/* by the one who took */
 	uint64_t	 waits;		/* so often a put had to wait */
 };
 
@@ -51,7 +52,9 @@ struct item *queue_take(struct queue *q, int64_t when);
 void	queue_item_free(struct item *it);	/* with its batch */
 void	queue_poke(struct queue *q);		/* the next take returns at once, maybe with NULL */
 void	queue_close(struct queue *q);
-void	queue_reopen(struct queue *q);
+bool	queue_leave(struct queue *q);	/* ends the taking; false: it is open again, or not empty */
+bool	queue_reopen(struct queue *q);	/* false: it is too late, who takes has left */
+void	queue_restart(struct queue *q);	/* somebody takes again */
 bool	queue_ended(struct queue *q);		/* closed and empty */
 
 #endif

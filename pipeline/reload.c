@@ -404,8 +404,8 @@ exchange(struct reload *r)
 	run_resolve(p, &err);	/* an unknown name selects nothing; next was asked before */
 	buf_finish(&err);
 	p->opt.workers = r->next->opt.workers;
-	p->opt.drain = r->next->opt.drain;
-	p->opt.checkpoint = r->next->opt.checkpoint;
+	atomic_store(&p->drain, atomic_load(&r->next->drain));
+	atomic_store(&p->checkpoint, atomic_load(&r->next->checkpoint));
 	run_start_stages(p);
 	weft_rwmutex_unlock(&p->shape);
 	weft_rwmutex_unlock(&p->gate);

@@ -74,6 +74,7 @@ run_open_output(weft_pipeline *p, struct output *o, struct buf *err)
 		buf_printf(err, "%s: the state cannot be read: %s", o->name, strerror(-e));
 	else if (o->sink->kind->open)
 		e = o->sink->kind->open(p->ctx, o->sink, sink.data, sink.len, err);
+	o->opened = !e;
 	buf_finish(&sink);
 	return e;
 }
@@ -312,11 +313,11 @@ watch_drain(weft_pipeline *p, weft_ctx *life)
 	weft_ctx *over;
 
 	if (weft_select(weft_on_done(p->ctx), weft_on_done(life)) == 0) {
-		over = weft_with_timeout(life, p->opt.drain);
+		over = weft_with_timeout(life, atomic_load(&p->drain));
 		weft_select(weft_on_done(over));
 		if (!weft_err(life)) {
 			pipeline_tell(p, "the outputs have not taken everything in %.0f s; giving up",
-			    p->opt.drain / 1e9);
+			    atomic_load(&p->drain) / 1e9);
 			weft_cancel(p->hard);
 		}
 		weft_ctx_free(over);

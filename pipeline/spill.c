@@ -24,28 +24,38 @@ on_disk(weft_pipeline *p)
 }
 
 bool
-spill_wants(struct output *o, struct batch *b)
+spill_going_on(struct output *o)
 {
-	struct rendered *r = &b->rendered[o->rendering];
-	weft_pipeline *p = o->p;
-	bool spilling;
+	bool is;
 
 	weft_mutex_lock(&o->lock);
-	spilling = o->spilling;
+	is = o->spilling;
 	weft_mutex_unlock(&o->lock);
-	if (!spilling && !queue_full(&o->queue))
-		return false;
-	if (on_disk(p) + r->data.len <= p->opt.disk)
-		return true;
-	/* full: what comes now must not overtake, so it waits for the disk queue to be empty */
-	while (spilling && !weft_err(o->ctx)) {
-		if (weft_sleep_ctx(o->ctx, 10 * WEFT_MS))
-			break;
-		if (on_disk(p) + r->data.len <= p->opt.disk)
+	return is;
+}
+
+static bool
+has_room(struct output *o, const struct batch *b)
+{
+	return on_disk(o->p) + b->rendered[o->rendering].data.len <= o->p->opt.disk;
+}
+
+bool
+spill_batch(struct output *o, struct batch *b)
+{
+	bool told = false;
+	int err = 0;
+
+	while (spill_going_on(o) || queue_full(&o->queue)) {
+		if (has_room(o, b) && (err = spill_put(o, b)) == 0)
 			return true;
-		weft_mutex_lock(&o->lock);
-		spilling = o->spilling;
-		weft_mutex_unlock(&o->lock);
+		if (err && !told)
+			pipeline_tell(o->p, "%s: the disk queue takes nothing: %s; the sources wait",
+			    o->name, strerror(-err));
+		told |= err != 0;
+		/* what comes now must not overtake, so it waits for the disk queue to be empty */
+		if (!spill_going_on(o) || weft_sleep_ctx(o->ctx, 10 * WEFT_MS))
+			return false;
 	}
 	return false;
 }
@@ -105,11 +115,8 @@ spill_put(struct output *o, struct batch *b)
 	state_begin(o->p->state);
 	bytes = store(o, b, &a, &ahead);
 	err = state_commit(o->p->state);
-	if (err) {
-		pipeline_tell(o->p, "%s: the disk queue takes nothing (%s); waiting", o->name,
-		    strerror(-err));
+	if (err)
 		return err;
-	}
 	weft_mutex_lock(&o->lock);
 	stream_standing(b->stream, o)->mark.ahead = ahead;
 	ack_spilled(o, b, &a);
@@ -151,6 +158,7 @@ spill_sent(struct output *o, const struct spilled *s, uint32_t rejected)
 
 	weft_mutex_lock(&o->lock);
 	o->spill_sent = s->id;
+	o->changes++;
 	o->spill_rows--;
 	o->spilling = o->spill_rows > 0;
 	known = ack_account_only(o, s->source, &a);

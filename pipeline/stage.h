@@ -75,6 +75,7 @@ struct standing {
 	uint64_t	 resume;	/* what is before was settled in an earlier run, */
 	struct span	*holes;		/* and so was what is in one of these */
 	uint32_t	 nholes;
+	uint64_t	 changes;	/* so often it has changed */
 	bool		 dirty;		/* in the output's list of what to save */
 };
 
@@ -141,10 +142,14 @@ struct output {
 	weft_mutex	 busy;
 	_Atomic bool	 leaves;	/* by a reload: its disk queue stays where it is */
 	bool		 delivering;
-	bool		 letters;	/* dead letters were written since the last checkpoint */
-	int64_t		 next_checkpoint, next_tick;
+	bool		 opened;	/* the sink, so it has a state worth saving */
+	_Atomic bool	 letters;	/* dead letters were written since the last checkpoint; set
+					   and cleared with the dead letters' busy held, too */
+	int		 unsaved_for;	/* the error of the last checkpoint; 0: none */
+	int64_t		 next_checkpoint, next_tick, next_reject;
 	/* lock: the rest, and this output's standing in all streams */
 	weft_mutex	 lock;
+	uint64_t	 changes, saved; /* so often something changed; as of the last checkpoint */
 	struct account	*total, *unsaved; /* by source->index */
 	int		 naccounts;
 	struct stream	**dirty;
@@ -194,6 +199,7 @@ struct weft_pipeline {
 	weft_ctx	*hard;		/* cancelled: stop waiting for outputs */
 	struct budget	 budget;
 	struct batch_pool pool;
+	_Atomic int64_t	 checkpoint, drain; /* opt's; a reload changes them */
 	weft_mutex	 reloading;	/* one at a time */
 	weft_rwmutex	 gate;		/* read: who submits; write: a reload */
 	atomic_int	 inside;	/* batches between submit and the outputs' queues */
@@ -257,8 +263,6 @@ void	collector_run(weft_pipeline *p);
 /* output.c */
 void	output_run(struct output *o);
 int	output_commit(void *arg);	/* for sinks */
-int	output_write_letters(struct output *dead, struct buf *text, struct buf *ends,
-	    const char *source);
 void	output_finish(struct output *o);	/* frees it */
 
 /* ack.c */
@@ -268,6 +272,7 @@ void	ack_gap(struct output *o, const struct gap *g);
 /* lock held: b is in the disk queue and its counts are saved; or only counts, by source */
 void	ack_spilled(struct output *o, struct batch *b, const struct account *a);
 bool	ack_account_only(struct output *o, const char *source, const struct account *a);
+void	ack_count(struct output *o, int source, const struct account *a); /* lock held */
 struct span ack_span(const struct batch *b);
 void	ack_share(struct output *o, struct batch *b, struct share *s);
 void	share_finish(struct share *s);
@@ -289,7 +294,8 @@ int	replay_file(weft_pipeline *p, const char *path, struct weft_replay_counts *n
 void	replay_alone(weft_pipeline *p);
 
 /* spill.c */
-bool	spill_wants(struct output *o, struct batch *b);	/* is it to go to disk? */
+bool	spill_going_on(struct output *o);	/* what comes goes behind what is on disk */
+bool	spill_batch(struct output *o, struct batch *b);	/* if it is to go to disk; may wait */
 int	spill_put(struct output *o, struct batch *b);
 bool	spill_next(struct output *o, struct spilled *s);
 void	spill_sent(struct output *o, const struct spilled *s, uint32_t rejected);
