@@ -33,7 +33,7 @@ TEST(DeliversAndAccounts)
 }
 
 static int
-run_with_state(void)
+run_over(const char *files)
 {
 	char state[512];
 	weft_pipeline *p = weft_pipeline_new(&(struct weft_pipeline_options){
@@ -41,7 +41,7 @@ run_with_state(void)
 	    .batch = 4096 });
 	int err;
 
-	add_source(p, "in");
+	add_source(p, files);
 	add_file(p, "out", WEFT_OUTPUT_RAW);
 	err = weft_pipeline_run(NULL, p);
 	if (err)
@@ -52,23 +52,41 @@ run_with_state(void)
 	return err;
 }
 
-TEST(KilledAnywhereItLosesNothingAndDoublesNothing)
+static int
+run_with_state(void)
+{
+	return run_over("in");
+}
+
+TEST(WhatWasReadIsNotReadAgain)
 {
 	struct weft_verify_counts c;
-	int status, kills = 0;
-	char *dir = strdup(weft_tempdir());
 
 	generate("in", 200000, 1, WEFT_GEN_JSON);
-	(void)dir;
-	(void)status;
-	(void)kills;
 	CHECK_EQ(run_with_state(), 0);
 	CHECK_EQ(run_with_state(), 0);
 	c = verified("out", WEFT_LEVEL_TRACE);
 	CHECK_EQ(c.lines, 200000);
 	CHECK_EQ(c.lost, 0);
 	CHECK_EQ(c.doubled, 0);
-	free(dir);
+}
+
+/* More than a source remembers of those that end while it runs. */
+TEST(ThousandsOfFilesAreKnownAfterARestart)
+{
+	char name[32];
+	size_t len;
+	char *out;
+
+	for (int i = 0; i < 4200; i++) {
+		snprintf(name, sizeof(name), "in%d", i);
+		write_file(name, "x\n", 2);
+	}
+	CHECK_EQ(run_over("in*"), 0);
+	CHECK_EQ(run_over("in*"), 0);
+	out = read_file("out", &len);
+	CHECK_EQ(len, 2 * 4200);
+	free(out);
 }
 
 static void

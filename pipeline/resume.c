@@ -142,8 +142,10 @@ copy_known(struct files *f)
 {
 	const struct known_file *k = f->in->known(f->in);
 
-	for (; k && k->row; k++)
+	for (; k && k->row; k++) {
 		past_add(f, k, false);
+		f->nknown = f->npast;	/* none of them is in the ring */
+	}
 	sort_by(f->past, f->npast, k.id.btime);		/* the oldest are read first */
 }
 
