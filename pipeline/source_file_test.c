@@ -477,7 +477,10 @@ TEST(BacklogOfOneFileStarvesNobody)
 		snprintf(name, sizeof(name), "small%d.log", i);
 		append(name, "small\n");
 	}
+	rig_stall(r, true);
 	rig_start(r);
+	RIG_WAIT(r, r->opened == 51);
+	rig_stall(r, false);
 	rig_lines(r, 400050);
 	rig_stop(r);
 	/* the small ones came before the big one was at its end */
