@@ -208,6 +208,52 @@ TEST(RequestsAreBounded)
 	buf_finish(&request);
 }
 
+/* On a network of the test's own, where time is not real. */
+TEST(SlowClientsTimeOut, .bubble = true)
+{
+	weft_pipeline *p = weft_pipeline_new(&(struct weft_pipeline_options){ .host = "h" });
+	struct buf got = { 0 }, err = { 0 };
+	struct server *s;
+	int64_t began;
+
+	REQUIRE(server_open(p, "10.0.0.1:80", &s, &err) == 0);
+	server_start(s);
+	began = weft_now();
+	get("tcp://10.0.0.1:80", "GET /metrics HTTP/1.1\r\n", &got);
+	CHECK(strncmp(got.data, "HTTP/1.1 408", 12) == 0);
+	CHECK_EQ((weft_now() - began) / WEFT_SECOND, 10);
+	server_stop(s);
+	weft_pipeline_free(p);
+	buf_finish(&got);
+	buf_finish(&err);
+}
+
+TEST(NoRequestIsTooOdd)
+{
+	static const char seed[] = "GET /healthz?a HTTP/1.1\r\nHost: x\r\n\r\n";
+	weft_pipeline *p = weft_pipeline_new(&(struct weft_pipeline_options){ .host = "h" });
+	struct buf out = { 0 }, err = { 0 };
+	struct server *s;
+
+	REQUIRE(server_open(p, "127.0.0.1:0", &s, &err) == 0);
+	for (int i = 0; i < 3000; i++) {
+		size_t len = weft_random() % sizeof(seed);
+		char *request = xmalloc(len + 1);
+
+		memcpy(request, seed, len);
+		for (int k = weft_random() % 4; k > 0 && len; k--)
+			request[weft_random() % len] = weft_random();
+		out.len = 0;
+		server_answer(s, request, len, &out);
+		CHECK(out.len > 12 && memcmp(out.data, "HTTP/1.1 ", 9) == 0);
+		free(request);
+	}
+	server_stop(s);
+	weft_pipeline_free(p);
+	buf_finish(&out);
+	buf_finish(&err);
+}
+
 TEST(AddressInUseIsAnError)
 {
 	struct rig r, second;

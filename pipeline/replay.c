@@ -182,7 +182,7 @@ is_file(const struct file_id *a, const struct file_id *b)
 }
 
 /* Where an earlier attempt has come to; what the state has of other files is over. */
-static void
+static int
 open_group(struct replay *r, struct group *g)
 {
 	weft_pipeline *p = r->p;
@@ -206,6 +206,7 @@ open_group(struct replay *r, struct group *g)
 	    &r->id);
 	state_known_free(known);
 	buf_finish(&owner);
+	return g->stream->stopped ? -ECANCELED : 0;
 }
 
 static void
@@ -293,13 +294,28 @@ send_all(struct replay *r)
 {
 	int err = 0;
 
-	for (int i = 0; i < r->ngroups; i++)
-		open_group(r, &r->groups[i]);
+	for (int i = 0; i < r->ngroups && !err; i++)
+		err = open_group(r, &r->groups[i]);
 	for (int i = 0; i < r->ngroups && !err; i++)
 		err = send_group(r, &r->groups[i]);
 	while (!err && !all_settled(r))
 		err = weft_sleep_ctx(r->ctx, 20 * WEFT_MS);
 	return err;
+}
+
+/* A reload may have taken an output away; then its letters went nowhere. */
+static int
+check_outputs(struct replay *r)
+{
+	const char *gone = NULL;
+
+	weft_rwmutex_rlock(&r->p->shape);
+	for (int i = 0; i < r->ngroups; i++)
+		if (r->groups[i].output && !has_output(r->p, r->groups[i].output))
+			gone = r->groups[i].output;
+	weft_rwmutex_runlock(&r->p->shape);
+	return !gone ? 0 : fail(r, -ENOENT, "meanwhile a reload took the output %s away; %s stays: "
+	    "replay again", gone, buf_str(&r->working));
 }
 
 /* Letters that nobody wants, on disk before the file is let go of. */
@@ -337,6 +353,8 @@ replay_working(struct replay *r, const char *path)
 	if (weft_err(r->ctx))
 		err = fail(r, -ECANCELED, "%s: interrupted; it stays, and replay goes on with it "
 		    "next time", buf_str(&r->working));
+	if (!err)
+		err = check_outputs(r);
 	if (!err)
 		err = keep_left(r, &left);
 	buf_printf(&done, "%s.replayed", path);

@@ -356,10 +356,12 @@ static void
 start_sources(weft_pipeline *p)
 {
 	for (int i = 0; i < p->nsources; i++)
-		if (p->replay)
+		if (p->replay) {
 			intake_init(p->sources[i]);
-		else
+			p->sources[i]->ctx = weft_with_cancel(p->ctx);
+		} else {
 			intake_start(p->sources[i]);
+		}
 }
 
 /* From here on it can be asked things, and told to reload or replay. */
