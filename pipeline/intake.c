@@ -276,6 +276,52 @@ stream_open(struct intake *in, const char *name, const struct known_file *k,
 	return intake_open(s, s->name, NULL, name, k, id);
 }
 
+/* Not while the state takes nothing: then housekeeping tries again. */
+static int
+save_id(weft_pipeline *p, struct stream *st)
+{
+	struct file_id id;
+	unsigned changed;
+	char *path = NULL;
+	int err;
+
+	weft_mutex_lock(&p->lock);
+	changed = st->changed;
+	if (changed != st->saved)
+		path = xstrdup(st->path);
+	id = st->id;
+	weft_mutex_unlock(&p->lock);
+	if (!path)
+		return 0;
+	state_begin(p->state);
+	state_stream_update(p->state, st->row, path, &id);
+	err = state_commit(p->state);
+	free(path);
+	weft_mutex_lock(&p->lock);
+	if (!err)
+		st->saved = changed;	/* if there was another change, there is one more to do */
+	weft_mutex_unlock(&p->lock);
+	return err;
+}
+
+/* By housekeeping, which alone frees streams, with the gate held. */
+void
+streams_save(weft_pipeline *p)
+{
+	struct stream *st;
+	int err = 0;
+
+	while (p->state && !err) {
+		weft_mutex_lock(&p->lock);
+		for (st = p->streams; st && st->changed == st->saved; st = st->next)
+			;
+		weft_mutex_unlock(&p->lock);
+		if (!st)
+			break;
+		err = save_id(p, st);
+	}
+}
+
 static void
 update(struct intake *in, struct stream *st, const char *name, const struct file_id *id)
 {
@@ -283,17 +329,13 @@ update(struct intake *in, struct stream *st, const char *name, const struct file
 
 	if (!st->row)
 		return;
-	if (p->state) {
-		state_begin(p->state);
-		state_stream_update(p->state, st->row, name, id);
-		pipeline_fail(p, state_commit(p->state));
-		return;
-	}
 	weft_mutex_lock(&p->lock);
 	free(st->path);
 	st->path = xstrdup(name);
 	st->id = *id;
+	st->changed += p->state != NULL;
 	weft_mutex_unlock(&p->lock);
+	save_id(p, st);
 }
 
 /* Freed by streams_sweep, once every output is past its end. */
@@ -595,10 +637,15 @@ remember(weft_pipeline *p, struct stream *st)
 }
 
 static int
-tell_state(weft_pipeline *p, const struct stream *st)
+tell_state(weft_pipeline *p, struct stream *st)
 {
-	if (!p->state || !st->row || !(st->done || st->forget))
+	int err;
+
+	if (!p->state || !st->row)
 		return 0;
+	err = st->forget ? 0 : save_id(p, st);
+	if (err || !(st->done || st->forget))
+		return err;
 	state_begin(p->state);
 	if (st->forget)
 		state_stream_forget(p->state, st->row);

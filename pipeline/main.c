@@ -6,6 +6,7 @@
  */
 #include <getopt.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "command.h"
 #include "complaints.h"
@@ -72,9 +73,22 @@ no_command(const char *name)
 	return 2;
 }
 
+/* Each file and each connection is a descriptor; the soft limit is for programs with select(2). */
+static void
+raise_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
 int
 weft_main(int argc, char **argv)
 {
+	raise_limit();
 	if (argc < 2) {
 		command_say("what to do? see weft-pipeline --help");
 		return 2;

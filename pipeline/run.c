@@ -237,6 +237,7 @@ keep_house(weft_pipeline *p, weft_ctx *life)
 
 	while (weft_sleep_ctx(life, HOUSEKEEPING) == 0) {
 		weft_rwmutex_rlock(&p->gate);
+		streams_save(p);
 		streams_sweep(p, false);
 		weft_rwmutex_runlock(&p->gate);
 		got = __atomic_load_n(&p->pool.got, __ATOMIC_RELAXED);

@@ -101,8 +101,9 @@ struct stream {
 	char		*only;		/* the one output it is for, and dead letters; NULL: all */
 	int64_t		 row;		/* in the state; 0: there is nothing to come back to */
 	struct origin	 origin;
-	char		*path;		/* without a state: the file's name and what it is, */
-	struct file_id	 id;		/* under the pipeline's lock */
+	char		*path;		/* the file's name and what it is, under the pipeline's */
+	struct file_id	 id;		/* lock: without a state, or */
+	unsigned	 changed, saved; /* changes of them, and how many the state has */
 	struct stream	*next;		/* in the pipeline's list, under its lock */
 	/* its goroutine's */
 	uint64_t	 seq;		/* batches submitted */
@@ -252,6 +253,7 @@ struct stream *intake_open(struct source *s, const char *owner, const char *only
 struct known_file *intake_known(weft_pipeline *p, const char *owner);
 /* gate held: is every output past its end, and does the state know? */
 bool	intake_settled(weft_pipeline *p, struct stream *st);
+void	streams_save(weft_pipeline *p);		/* what the state did not take before */
 void	streams_sweep(weft_pipeline *p, bool all);	/* frees what everybody is done with */
 void	standing_free(struct standing *at);
 struct standing *stream_standing(struct stream *st, struct output *o); /* o->lock held, or nobody else */
