@@ -76,6 +76,32 @@ compare(struct reload *r)
 		}
 }
 
+static struct output *
+dead_of(const struct plan *plan)
+{
+	for (int i = 0; i < plan->noutputs; i++)
+		if (plan->outputs[i]->opt.dead)
+			return plan->outputs[i];
+	return NULL;
+}
+
+/*
+ * Any output may be writing dead letters at any time.  So when those are to go elsewhere, all
+ * outputs end, and begin again.
+ */
+static void
+compare_dead(struct reload *r)
+{
+	struct output *was = dead_of(&r->p->plan), *is = dead_of(&r->next->plan);
+
+	if (!was && !is)
+		return;
+	if (was && is && strcmp(was->name, is->name) == 0 && strcmp(was->spec, is->spec) == 0)
+		return;
+	memset(r->same, 0, sizeof(r->same));
+	memset(r->stays, 0, sizeof(r->stays));
+}
+
 static bool
 same_text(const char *a, const char *b)
 {
@@ -296,6 +322,21 @@ take_totals(weft_pipeline *p, struct output *o, const struct output *old)
 		o->total[i] = old->total[i];
 }
 
+/* Only if it is another one: then no output runs that would look. */
+static void
+set_dead(struct reload *r)
+{
+	struct output *dead = NULL, *o;
+
+	for (int i = 0; i < r->next->plan.noutputs; i++) {
+		o = r->same[i] ? r->same[i] : r->next->plan.outputs[i];
+		if (o->opt.dead)
+			dead = o;
+	}
+	if (r->p->plan.dead != dead)
+		r->p->plan.dead = dead;
+}
+
 static void
 exchange_outputs(struct reload *r)
 {
@@ -310,7 +351,7 @@ exchange_outputs(struct reload *r)
 			plan->renderings[old[i]->rendering].users--;
 	for (int i = 0; i < new->noutputs; i++)
 		all[i] = r->same[i];
-	plan->dead = NULL;
+	set_dead(r);
 	for (int i = 0; i < new->noutputs; i++) {
 		struct output *o = new->outputs[i];
 
@@ -326,8 +367,6 @@ exchange_outputs(struct reload *r)
 			stand_at_end(p, o);
 			new->outputs[i] = NULL;
 		}
-		if (all[i]->opt.dead)
-			plan->dead = all[i];
 	}
 	memcpy(plan->outputs, all, sizeof(all));
 	plan->noutputs = new->noutputs;
@@ -448,6 +487,7 @@ reload(struct reload *r)
 	if (err)
 		return err;
 	compare(r);
+	compare_dead(r);
 	err = stop_sources(r);
 	if (!err)
 		err = close_gate(r);

@@ -216,3 +216,50 @@ TEST(RejectedLinesGoToTheirOutputOnly)
 	buf_finish(&why);
 	buf_finish(&command);
 }
+
+static void
+add_dead(weft_pipeline *p, const char *file)
+{
+	char path[512];
+
+	CHECK_EQ(weft_pipeline_output(p, "dead", &(struct weft_output_options){
+	    .file = &(struct weft_file_options){ .path = path_of(path, file) },
+	    .dead = true }), 0);
+}
+
+/* Another output takes them: all the others begin again, so that none writes to the old one. */
+TEST(DeadLettersGoElsewhereAfterAReload)
+{
+	weft_pipeline *next;
+	struct rig r;
+	char path[512];
+
+	write_file("in", "{broken\n", 8);
+	write_file("in2", "{broken, too\n{also\n", 19);
+	rig_init(&r, true);
+	add_dead(r.p, "dead1");
+	rig_start(&r);
+	rig_wait(&r, 1);
+	next = weft_pipeline_new(&(struct weft_pipeline_options){ .host = "h", .warn = rig_quiet,
+	    .state = r.state });
+	CHECK_EQ(weft_pipeline_source(next, "app", &(struct weft_source_options){
+	    .file = path_of(path, "in2"), .once = true }), 0);
+	CHECK_EQ(weft_pipeline_output(next, "out", &(struct weft_output_options){
+	    .call = rig_output, .arg = &r, .format = WEFT_OUTPUT_RAW }), 0);
+	add_dead(next, "dead2");
+	CHECK_EQ(weft_pipeline_reload(r.p, next), 0);
+	rig_wait(&r, 3);
+	rig_finish(&r);
+	CHECK_EQ(r.err, 0);
+	for (int i = 1; i <= 2; i++) {
+		char name[16], *text;
+		size_t len, lines = 0;
+
+		snprintf(name, sizeof(name), "dead%d", i);
+		text = read_file(name, &len);
+		for (size_t k = 0; k < len; k++)
+			lines += text[k] == '\n';
+		CHECK_EQ(lines, i);
+		free(text);
+	}
+}
