@@ -378,8 +378,8 @@ TEST(ConfigBuildKnowsThePlaces)
 		"c:2:34: certificate /nonexistent/c: ", "c:3:14: /a/**/b: ", "c:4:24: pattern",
 		"c:6:15: column 10: ", "c:7:25: \"a b\" ", "c:8:25: {b ",
 		"c:9:15: cannot read /nonexistent/t: ", "c:11:14: /tmp/%q: ", "c:13:25: column 4: ",
-		"c:14:33: \"spill\" needs a directory for the disk queue: give the configuration a "
-		    "\"state\", such as /var/lib/weft-pipeline\n",
+		("c:14:33: \"spill\" needs a directory for the disk queue: give the configuration a "
+		    "\"state\", such as /var/lib/weft-pipeline\n"),
 	};
 	struct config *c = config_parse("c", text, strlen(text));
 	struct buf err = { 0 };

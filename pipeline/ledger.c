@@ -113,6 +113,14 @@ weft_pipeline_balanced(weft_pipeline *p)
 	return is;
 }
 
+static int64_t
+elapsed(weft_pipeline *p)
+{
+	if (!p->started)
+		return 0;
+	return (p->ended ? p->ended : weft_now()) - p->started;
+}
+
 void
 weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out)
 {
@@ -120,7 +128,7 @@ weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out)
 	*out = (struct weft_pipeline_counts){
 		.read = counted(&p->read), .bytes = counted(&p->bytes),
 		.sources = p->nsources, .steps = p->plan.nsteps, .outputs = p->plan.noutputs,
-		.elapsed = (p->ended ? p->ended : weft_now()) - p->started,
+		.elapsed = elapsed(p),
 	};
 	weft_mutex_lock(&p->budget.lock);
 	out->memory = p->budget.used;

@@ -40,6 +40,9 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 	if (!opt->host && gethostname(name, sizeof(name) - 1) < 0)
 		name[0] = '\0';
 	p->host = xstrdup(opt->host ? opt->host : name);
+	/* from now on, for counts may be asked for before it runs */
+	budget_init(&p->budget, p->opt.memory);
+	batch_pool_init(&p->pool, &p->budget, p->opt.batch, 2 * p->opt.workers + 4);
 	p->statedir = opt->state ? xstrdup(opt->state) : NULL;
 	return p;
 }

@@ -459,8 +459,6 @@ weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
 	p->error.len = 0;
 	p->ctx = weft_with_cancel(ctx);
 	p->hard = weft_with_cancel(NULL);
-	budget_init(&p->budget, p->opt.memory);
-	batch_pool_init(&p->pool, &p->budget, p->opt.batch, 2 * p->opt.workers + 4);
 	p->started = weft_now();
 	err = open_all(p, &p->error);
 	if (!err) {

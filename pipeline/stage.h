@@ -219,7 +219,7 @@ struct weft_pipeline {
 	bool		 reloaded;	/* sources have been replaced or started again */
 	int		 first_error;
 	uint64_t	 told;		/* dead lines that were told one by one */
-	int64_t		 started, ended;
+	_Atomic int64_t	 started, ended;
 	counter		 bytes, read, batches;
 
 	struct worker_counts *workers;	/* by number; under shape, but for those at work */
