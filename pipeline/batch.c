@@ -71,8 +71,9 @@ batch_free(struct batch *b)
 	free(b);
 }
 
+/* hungry: who finds none is about to take memory, and what comes back is not to be kept. */
 static struct batch *
-pop_idle(struct batch_pool *p)
+pop_idle(struct batch_pool *p, bool hungry)
 {
 	struct batch *b;
 
@@ -81,6 +82,7 @@ pop_idle(struct batch_pool *p)
 		p->idle = b->next;
 		p->nidle--;
 	}
+	p->hungry += hungry && !b;
 	weft_mutex_unlock(&p->lock);
 	return b;
 }
@@ -88,7 +90,7 @@ pop_idle(struct batch_pool *p)
 void
 batch_pool_trim(struct batch_pool *p)
 {
-	for (struct batch *b; (b = pop_idle(p)); )
+	for (struct batch *b; (b = pop_idle(p, false)); )
 		batch_free(b);
 }
 
@@ -112,20 +114,33 @@ ready(struct batch *b, size_t room)
 	atomic_store_explicit(&b->refs, 1, memory_order_relaxed);
 }
 
+static void
+add_hungry(struct batch_pool *p, int n)
+{
+	weft_mutex_lock(&p->lock);
+	p->hungry += n;
+	weft_mutex_unlock(&p->lock);
+}
+
 struct batch *
 batch_get(weft_ctx *ctx, struct batch_pool *p, size_t room)
 {
 	size_t need = sizeof(struct batch) + GROWS * room;
-	struct batch *b;
+	struct batch *b = NULL;
+	int err;
 
 	__atomic_fetch_add(&p->got, 1, __ATOMIC_RELAXED);	/* a sum, no order */
-	if (room <= p->size && (b = pop_idle(p))) {
+	if (room <= p->size && (b = pop_idle(p, true))) {
 		ready(b, room);
 		return b;
 	}
-	if (budget_used(p->budget) + need > p->budget->limit)
+	if (room > p->size)
+		add_hungry(p, 1);
+	if (room > p->size || !budget_fits(p->budget, need))
 		batch_pool_trim(p);
-	if (budget_take(ctx, p->budget, need))
+	err = budget_take(ctx, p->budget, need);
+	add_hungry(p, -1);
+	if (err)
 		return NULL;
 	b = xcalloc(1, sizeof(*b));
 	b->pool = p;
@@ -141,18 +156,20 @@ batch_ref(struct batch *b, int n)
 	atomic_fetch_add_explicit(&b->refs, n, memory_order_relaxed);
 }
 
-/* Only those of the usual size are worth keeping. */
+/*
+ * Only those of the usual size are worth keeping, and only while nobody wants memory: what is
+ * kept is charged, and who waits in the budget does not look here again.
+ */
 static bool
 rest(struct batch *b)
 {
 	struct batch_pool *p = b->pool;
-	bool kept, wanted;
+	bool kept;
 
 	if (b->charged > 8 * p->size)
 		return false;
-	wanted = budget_wanted(p->budget);
 	weft_mutex_lock(&p->lock);
-	kept = p->nidle < p->max_idle && !wanted;
+	kept = p->nidle < p->max_idle && !p->hungry;
 	if (kept) {
 		b->next = p->idle;
 		p->idle = b;

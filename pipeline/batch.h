@@ -128,9 +128,10 @@ struct batch {
 struct batch_pool {
 	struct budget	*budget;
 	size_t		 size;		/* usual bytes of a batch */
-	weft_mutex	 lock;		/* idle, nidle; the budget's lock may be taken in it */
+	weft_mutex	 lock;		/* idle, nidle, hungry */
 	struct batch	*idle;
 	int		 nidle, max_idle;
+	int		 hungry;	/* so many take memory from the budget, or wait for it */
 	uint64_t	 got;		/* so often one was asked for */
 };
 

@@ -69,6 +69,26 @@ budget_used(struct budget *b)
 }
 
 bool
+budget_fits(struct budget *b, size_t n)
+{
+	bool is;
+
+	weft_mutex_lock(&b->lock);
+	is = fits(b, n);
+	weft_mutex_unlock(&b->lock);
+	return is;
+}
+
+void
+budget_set(struct budget *b, size_t limit)
+{
+	weft_mutex_lock(&b->lock);
+	b->limit = limit;
+	weft_cond_broadcast(&b->changed);
+	weft_mutex_unlock(&b->lock);
+}
+
+bool
 budget_wanted(struct budget *b)
 {
 	bool is;

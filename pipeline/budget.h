@@ -16,11 +16,10 @@
 #include "weft/weft.h"
 
 struct budget {
-	size_t		 limit;
 	/* lock protects the rest, and is never held across a wait but of changed */
 	weft_mutex	 lock;
 	weft_cond	 changed;
-	size_t		 used, peak;
+	size_t		 limit, used, peak;
 	struct list	 waiting;		/* those who take, first come first; see init */
 	uint64_t	 waits;			/* so often it was full */
 };
@@ -30,6 +29,8 @@ void	budget_init(struct budget *b, size_t limit);
 int	budget_take(weft_ctx *ctx, struct budget *b, size_t n);
 void	budget_charge(struct budget *b, ptrdiff_t n);	/* more, or less than 0: given back */
 size_t	budget_used(struct budget *b);
+bool	budget_fits(struct budget *b, size_t n);	/* now, if nobody were waiting */
 bool	budget_wanted(struct budget *b);	/* somebody waits for it */
+void	budget_set(struct budget *b, size_t limit);
 
 #endif

@@ -1,8 +1,11 @@
 /*
  * ledger.c - the account of every line: rows for each source and output, and do they balance?
  *
- * A row is what the output has counted, and in flight is what its source has read beyond that.
- * The lines of a row must add up, and be as many as the line numbers of its places say.
+ * A row is what the output has counted, and in flight, which is what its source has read beyond
+ * that.  What is counted must add up, and be as many as the line numbers of its places say.
+ *
+ * Whoever asks holds shape, under which a reload exchanges plan and sources, and the pipeline's lock,
+ * which keeps its streams.
  */
 #include <stdlib.h>
 
@@ -28,61 +31,76 @@ ledger_row(const char *source, const char *output, const struct account *a)
 	};
 }
 
-/* Lines of s that were handed on, and that o has not settled; p->lock held. */
+/* Lines between two places that are settled out of order, or are in the disk queue. */
 static uint64_t
-in_flight(weft_pipeline *p, const struct source *s, struct output *o)
+beyond(const struct standing *at)
 {
-	uint64_t n = 0, early;
+	const struct mark *m = &at->mark;
+	uint64_t n = 0;
 
-	for (struct stream *st = p->streams; st; st = st->next) {
-		struct standing *at;
-		uint64_t lines = 0;
-
-		if (st->source->index != s->index)
-			continue;
-		weft_mutex_lock(&o->lock);
-		at = st->standing[o->slot];
-		if (at) {
-			lines = at->mark.at.lines;
-			/* in the disk queue, while older lines still wait in memory */
-			if (at->mark.ahead.to.lines > lines)
-				lines += at->mark.ahead.to.lines - at->mark.ahead.first + 1;
-			for (uint32_t i = 0; i < at->nearly; i++) {
-				early = at->early[i].to.lines - at->early[i].first + 1;
-				lines += early;
-			}
-		}
-		weft_mutex_unlock(&o->lock);
-		if (st->end.lines > lines)
-			n += st->end.lines - lines;
-	}
+	for (uint32_t i = 0; i < at->nearly; i++)
+		n += at->early[i].to.lines - at->early[i].first + 1;
+	if (m->ahead.to.offset > m->at.offset)
+		n += m->ahead.to.lines - m->ahead.first + 1;
 	return n;
+}
+
+/* Lines of st that were handed on, and that o has not settled; p->lock held. */
+static uint64_t
+in_flight(const struct stream *st, struct output *o)
+{
+	const struct standing *at;
+	uint64_t lines = 0;
+
+	weft_mutex_lock(&o->lock);
+	at = st->standing[o->slot];
+	if (at)
+		lines = at->mark.at.lines + beyond(at);
+	weft_mutex_unlock(&o->lock);
+	return st->end.lines > lines ? st->end.lines - lines : 0;
+}
+
+static struct weft_ledger_row
+row_at(weft_pipeline *p, int source, struct output *o)
+{
+	struct account a = { 0 };
+
+	weft_mutex_lock(&o->lock);
+	if (source < o->naccounts)
+		a = o->total[source];
+	weft_mutex_unlock(&o->lock);
+	return ledger_row(pipeline_name(p, p->sources[source]->name), pipeline_name(p, o->name), &a);
+}
+
+static void
+add_in_flight(weft_pipeline *p, struct weft_ledger_row *rows, int max)
+{
+	const struct plan *plan = &p->plan;
+
+	for (struct stream *st = p->streams; st && max > 0; st = st->next)
+		for (int i = 0; i < plan->noutputs; i++) {
+			int at = st->source->index * plan->noutputs + i;
+			uint64_t n;
+
+			if (at >= max || plan->outputs[i] == plan->dead)
+				continue;
+			n = in_flight(st, plan->outputs[i]);
+			rows[at].in_flight += n;
+			rows[at].read += n;
+		}
 }
 
 int
 ledger_rows(weft_pipeline *p, struct weft_ledger_row *rows, int max)
 {
-	struct plan *plan = &p->plan;
-	int n = 0;
+	int n;
 
 	weft_mutex_lock(&p->lock);
-	for (int s = 0; s < p->nsources; s++)
-		for (int i = 0; i < plan->noutputs; i++, n++) {
-			struct output *o = plan->outputs[i];
-			struct account a = { 0 };
-
-			if (n >= max)
-				continue;
-			weft_mutex_lock(&o->lock);
-			if (s < o->naccounts)
-				a = o->total[s];
-			weft_mutex_unlock(&o->lock);
-			rows[n] = ledger_row(p->sources[s]->name, o->name, &a);
-			if (o == plan->dead)
-				continue;
-			rows[n].in_flight = in_flight(p, p->sources[s], o);
-			rows[n].read += rows[n].in_flight;
-		}
+	n = p->nsources * p->plan.noutputs;
+	for (int i = 0; i < n && i < max; i++)
+		rows[i] = row_at(p, i / p->plan.noutputs,
+		    p->plan.outputs[i % p->plan.noutputs]);
+	add_in_flight(p, rows, max);
 	weft_mutex_unlock(&p->lock);
 	return n;
 }
@@ -98,15 +116,23 @@ weft_pipeline_ledger(weft_pipeline *p, struct weft_ledger_row *rows, int max)
 	return n;
 }
 
+int
+ledger_all(weft_pipeline *p, struct weft_ledger_row **rows)
+{
+	int n = weft_pipeline_ledger(p, NULL, 0), now;
+
+	*rows = xcalloc(n + 1, sizeof(**rows));
+	now = weft_pipeline_ledger(p, *rows, n);	/* a reload may have come between */
+	return now < n ? now : n;
+}
+
 bool
 weft_pipeline_balanced(weft_pipeline *p)
 {
 	struct weft_ledger_row *rows;
-	int n = weft_pipeline_ledger(p, NULL, 0);
+	int n = ledger_all(p, &rows);
 	bool is = true;
 
-	rows = xcalloc(n + 1, sizeof(*rows));
-	n = weft_pipeline_ledger(p, rows, n);
 	for (int i = 0; i < n; i++)
 		is &= rows[i].balanced;
 	free(rows);
@@ -121,23 +147,34 @@ elapsed(weft_pipeline *p)
 	return (p->ended ? p->ended : weft_now()) - p->started;
 }
 
+static void
+add_troubles(struct weft_pipeline_counts *out, struct source *s)
+{
+	out->lost += counted(&s->lost);
+	out->errors += counted(&s->errors);
+}
+
 void
 weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out)
 {
 	weft_rwmutex_rlock(&p->shape);
 	*out = (struct weft_pipeline_counts){
 		.read = counted(&p->read), .bytes = counted(&p->bytes),
-		.sources = p->nsources, .steps = p->plan.nsteps, .outputs = p->plan.noutputs,
-		.elapsed = elapsed(p),
 	};
 	weft_mutex_lock(&p->budget.lock);
 	out->memory = p->budget.used;
 	out->memory_peak = p->budget.peak;
 	weft_mutex_unlock(&p->budget.lock);
-	for (int i = 0; i < p->nsources; i++) {
-		out->lost += counted(&p->sources[i]->lost);
-		out->errors += counted(&p->sources[i]->errors);
-	}
+	weft_mutex_lock(&p->lock);
+	out->sources = p->nsources;
+	out->steps = p->plan.nsteps;
+	out->outputs = p->plan.noutputs;
+	out->elapsed = elapsed(p);
+	for (int i = 0; i < p->nsources; i++)
+		add_troubles(out, p->sources[i]);
+	for (struct source *s = p->retired; s; s = s->retired)
+		add_troubles(out, s);
+	weft_mutex_unlock(&p->lock);
 	weft_rwmutex_runlock(&p->shape);
 }
 
@@ -147,13 +184,15 @@ weft_pipeline_step_counts(weft_pipeline *p, int i, struct weft_step_counts *out)
 	bool there;
 
 	weft_rwmutex_rlock(&p->shape);
+	weft_mutex_lock(&p->lock);
 	there = i >= 0 && i < p->plan.nsteps;
 	if (there) {
 		struct step *s = p->plan.steps[i];
 
-		*out = (struct weft_step_counts){ s->name, s->kind, counted(&s->in),
-		    counted(&s->out), counted(&s->failed) };
+		*out = (struct weft_step_counts){ pipeline_name(p, s->name), s->kind,
+		    counted(&s->in), counted(&s->out), counted(&s->failed) };
 	}
+	weft_mutex_unlock(&p->lock);
 	weft_rwmutex_runlock(&p->shape);
 	return there;
 }
@@ -162,7 +201,8 @@ void
 ledger_output_counts(struct output *o, struct weft_output_counts *out)
 {
 	*out = (struct weft_output_counts){
-		.name = o->name, .records = counted(&o->records), .bytes = counted(&o->bytes),
+		.name = o->name,
+		.records = counted(&o->records), .bytes = counted(&o->bytes),
 		.failures = counted(&o->failures), .retries = counted(&o->retries),
 		.spilled_bytes = atomic_load(&o->spill_bytes),
 	};
@@ -174,7 +214,7 @@ ledger_output_counts(struct output *o, struct weft_output_counts *out)
 	weft_mutex_unlock(&o->queue.lock);
 	weft_mutex_lock(&o->lock);
 	out->spilled_parcels = o->spill_rows;
-	out->failing = o->error != 0;
+	out->failing = o->error || o->unsaved_for;
 	weft_mutex_unlock(&o->lock);
 }
 
@@ -187,6 +227,10 @@ weft_pipeline_output_counts(weft_pipeline *p, int i, struct weft_output_counts *
 	there = i >= 0 && i < p->plan.noutputs;
 	if (there)
 		ledger_output_counts(p->plan.outputs[i], out);
+	weft_mutex_lock(&p->lock);
+	if (there)
+		out->name = pipeline_name(p, out->name);
+	weft_mutex_unlock(&p->lock);
 	weft_rwmutex_runlock(&p->shape);
 	return there;
 }

@@ -40,10 +40,11 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 	if (!opt->host && gethostname(name, sizeof(name) - 1) < 0)
 		name[0] = '\0';
 	p->host = xstrdup(opt->host ? opt->host : name);
-	/* from now on, for counts may be asked for before it runs */
+	p->opt.host = opt->host ? p->host : NULL;
+	p->statedir = opt->state ? xstrdup(opt->state) : NULL;
+	/* now, for counts may be asked for before it runs */
 	budget_init(&p->budget, p->opt.memory);
 	batch_pool_init(&p->pool, &p->budget, p->opt.batch, 2 * p->opt.workers + 4);
-	p->statedir = opt->state ? xstrdup(opt->state) : NULL;
 	return p;
 }
 
@@ -98,6 +99,7 @@ weft_pipeline_free(weft_pipeline *p)
 	for (size_t i = 0; i < p->npast; i++)
 		free(p->past[i].k.path);
 	free(p->past);
+	map_finish(&p->names);
 	free(p->sources);
 	taps_finish(&p->taps);
 	buf_finish(&p->error);
@@ -136,11 +138,21 @@ pipeline_tell(weft_pipeline *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	weft_mutex_lock(&p->telling);
 	if (p->opt.warn)
 		p->opt.warn(p->opt.warn_arg, buf_str(&text));
 	else
 		dprintf(STDERR_FILENO, "weft-pipeline: %s\n", buf_str(&text));
+	weft_mutex_unlock(&p->telling);
 	buf_finish(&text);
+}
+
+const char *
+pipeline_name(weft_pipeline *p, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	return map_insert(&p->names, name, len, map_hash(name, len), NULL)->key;
 }
 
 static int refuse(weft_pipeline *p, int err, const char *fmt, ...)
@@ -467,6 +479,7 @@ output_new(weft_pipeline *p, const char *name, const struct weft_output_options 
 		o->breaker = weft_breaker_new((weft_breaker_options){
 		    .consecutive = 10, .open_for = 2 * WEFT_SECOND });
 	o->slot = p->plan.noutputs;
+	queue_init(&o->queue, 0);
 	return o;
 }
 

@@ -14,6 +14,15 @@ queue_init(struct queue *q, size_t limit)
 }
 
 void
+queue_limit(struct queue *q, size_t limit)
+{
+	weft_mutex_lock(&q->lock);
+	q->limit = limit;
+	weft_cond_broadcast(&q->changed);
+	weft_mutex_unlock(&q->lock);
+}
+
+void
 queue_finish(struct queue *q)
 {
 	assert_always(!q->first);

@@ -38,6 +38,7 @@ struct queue {
 };
 
 void	queue_init(struct queue *q, size_t limit);
+void	queue_limit(struct queue *q, size_t limit);
 void	queue_finish(struct queue *q);		/* must be empty */
 bool	queue_full(struct queue *q);
 /* Takes over a reference.  put waits while it is full: 0, or an error of ctx. */

@@ -24,6 +24,8 @@ struct reload {
 	bool		 kept_source[MAX_SOURCES]; /* of next: p has it already */
 	struct output	*same[MAX_OUTPUTS];	/* for each of next's: p's, if it stays */
 	bool		 stays[MAX_OUTPUTS];	/* of p's outputs */
+	bool		 held[MAX_OUTPUTS];	/* of p's outputs: busy is ours */
+	struct sink	*spare[MAX_OUTPUTS];	/* for those that have ended, to go on with */
 	int		 ended;			/* so many of p's that do not stay have ended */
 	bool		 closed;		/* the gate */
 };
@@ -76,32 +78,6 @@ compare(struct reload *r)
 		}
 }
 
-static struct output *
-dead_of(const struct plan *plan)
-{
-	for (int i = 0; i < plan->noutputs; i++)
-		if (plan->outputs[i]->opt.dead)
-			return plan->outputs[i];
-	return NULL;
-}
-
-/*
- * Any output may be writing dead letters at any time.  So when those are to go elsewhere, all
- * outputs end, and begin again.
- */
-static void
-compare_dead(struct reload *r)
-{
-	struct output *was = dead_of(&r->p->plan), *is = dead_of(&r->next->plan);
-
-	if (!was && !is)
-		return;
-	if (was && is && strcmp(was->name, is->name) == 0 && strcmp(was->spec, is->spec) == 0)
-		return;
-	memset(r->same, 0, sizeof(r->same));
-	memset(r->stays, 0, sizeof(r->stays));
-}
-
 static bool
 same_text(const char *a, const char *b)
 {
@@ -109,17 +85,34 @@ same_text(const char *a, const char *b)
 }
 
 static int
+count_new_sources(struct reload *r)
+{
+	int n = 0;
+
+	for (int i = 0; i < r->next->nsources; i++)
+		n += !source_named(r->p, r->next->sources[i]->name);
+	return n;
+}
+
+/* What a running pipeline cannot change. */
+static int
 check(struct reload *r)
 {
 	weft_pipeline *p = r->p, *next = r->next;
 
 	if (!same_text(p->statedir, next->statedir))
 		return refuse(r, -EINVAL, "state: is another directory now; that needs a restart");
+	if (p->opt.unordered != next->opt.unordered)
+		return refuse(r, -EINVAL, "the order of lines is another one now; that needs a restart");
+	if (!same_text(p->opt.host, next->opt.host))
+		return refuse(r, -EINVAL, "host: is another name now; that needs a restart");
+	if (p->opt.batch != next->opt.batch)
+		return refuse(r, -EINVAL, "batch: is another size now; that needs a restart");
 	if (next->plan.noutputs == 0)
 		return refuse(r, -EINVAL, "there is no output");
 	if (p->replay)
 		return refuse(r, -EBUSY, "dead letters are being replayed; that ends by itself");
-	if (p->nsources + next->nsources > MAX_SOURCES)
+	if (p->nsources + count_new_sources(r) > MAX_SOURCES)
 		return refuse(r, -E2BIG, "too many sources have come and gone; restart");
 	return 0;
 }
@@ -132,7 +125,7 @@ stop_sources(struct reload *r)
 	int err = 0;
 
 	for (int i = 0; i < r->p->nsources; i++)
-		if (r->stopped[i])
+		if (r->stopped[i] && r->p->sources[i]->ctx) /* NULL: it waits for its address */
 			weft_cancel(r->p->sources[i]->ctx);
 	for (int i = 0; i < r->p->nsources && !err; i++)
 		if (r->stopped[i])
@@ -174,6 +167,76 @@ leaving(struct reload *r, int n)
 	return n == 0 ? dead : NULL;
 }
 
+/*
+ * When the output for dead letters changes, nobody may be about to write some: what they wrote is
+ * saved with it, and until the exchange they wait.
+ */
+static int
+hold_letters(struct reload *r)
+{
+	struct plan *plan = &r->p->plan;
+	weft_ctx *patience = weft_with_deadline(NULL, r->until);
+	struct output *dead = NULL;
+	int err = 0;
+
+	for (int i = 0; i < r->next->plan.noutputs; i++)
+		if (r->next->plan.outputs[i]->opt.dead)
+			dead = r->same[i] ? r->same[i] : r->next->plan.outputs[i];
+	for (int i = 0; i < plan->noutputs && dead != plan->dead && !err; i++) {
+		struct output *o = plan->outputs[i];
+
+		if (!r->stays[i] || o == plan->dead)
+			continue;
+		err = weft_mutex_lock_ctx(patience, &o->busy);
+		r->held[i] = !err;
+		if (!err && atomic_load(&o->letters))
+			err = ack_checkpoint(o, true);
+		if (err)
+			refuse(r, err, "output %s cannot let go of the dead letters in time", o->name);
+	}
+	weft_ctx_free(patience);
+	return err;
+}
+
+static void
+release_letters(struct reload *r, struct output *const *outputs)
+{
+	for (int i = 0; i < MAX_OUTPUTS; i++)
+		if (r->held[i])
+			weft_mutex_unlock(&outputs[i]->busy);
+}
+
+/* It has delivered what it had, saved that, and is gone. */
+static int
+end_output(struct reload *r, struct output *o, weft_ctx *patience)
+{
+	struct buf why = { 0 };
+	int err;
+
+	/* what opens the new one may fail, and then this one is needed again */
+	r->spare[r->ended] = output_sink(&o->opt, &why);
+	if (!r->spare[r->ended]) {
+		err = refuse(r, -EINVAL, "output %s could not be had back if the new one fails: %s",
+		    o->name, buf_str(&why));
+		buf_finish(&why);
+		return err;
+	}
+	atomic_store(&o->leaves, true);
+	queue_close(&o->queue);
+	err = weft_waitgroup_wait_ctx(patience, &o->running);
+	if (err && queue_reopen(&o->queue)) {
+		atomic_store(&o->leaves, false);
+		sink_close(r->spare[r->ended]);
+		return refuse(r, err, "output %s could not deliver what it had in time", o->name);
+	}
+	weft_waitgroup_wait(&o->running);	/* it has left the queue: it is about to */
+	sink_close(o->sink);
+	o->sink = NULL;
+	o->opened = false;
+	r->ended++;
+	return 0;
+}
+
 static int
 end_outputs(struct reload *r)
 {
@@ -181,20 +244,8 @@ end_outputs(struct reload *r)
 	struct output *o;
 	int err = 0;
 
-	while (!err && (o = leaving(r, r->ended))) {
-		atomic_store(&o->leaves, true);
-		queue_close(&o->queue);
-		err = weft_waitgroup_wait_ctx(patience, &o->running);
-		if (err) {
-			atomic_store(&o->leaves, false);
-			queue_reopen(&o->queue);
-			refuse(r, err, "output %s could not deliver what it had in time", o->name);
-			break;
-		}
-		sink_close(o->sink);
-		o->sink = NULL;
-		r->ended++;
-	}
+	while (!err && (o = leaving(r, r->ended)))
+		err = end_output(r, o, patience);
 	weft_ctx_free(patience);
 	return err;
 }
@@ -223,34 +274,39 @@ open_new(struct reload *r)
 	return e;
 }
 
-/* What has ended starts again, as it was. */
 static void
-take_back(struct reload *r)
+close_new(weft_pipeline *next)
 {
-	weft_pipeline *p = r->p, *next = r->next;
-	struct buf err = { 0 };
-
 	for (int i = 0; i < next->plan.noutputs; i++) {
 		sink_close(next->plan.outputs[i]->sink);
 		next->plan.outputs[i]->sink = NULL;
 		weft_ctx_free(next->plan.outputs[i]->ctx);
 		next->plan.outputs[i]->ctx = NULL;
 	}
-	server_stop(next->server);
-	next->server = NULL;
-	next->ctx = next->hard = NULL;
-	next->state = NULL;
 	for (int i = 0; i < next->nsources; i++) {
 		source_syslog_close(next->sources[i]->sockets);
 		next->sources[i]->sockets = NULL;
 	}
+	server_stop(next->server);
+	next->server = NULL;
+	next->ctx = next->hard = NULL;
+	next->state = NULL;
+}
+
+/* What has ended starts again, as it was. */
+static void
+take_back(struct reload *r)
+{
+	weft_pipeline *p = r->p;
+
+	close_new(r->next);
 	while (r->ended > 0) {
 		struct output *o = leaving(r, --r->ended);
 
-		o->sink = output_sink(&o->opt, &err);
+		o->sink = r->spare[r->ended];
 		run_reopen_output(p, o);
 	}
-	buf_finish(&err);
+	release_letters(r, p->plan.outputs);
 	if (r->closed)
 		weft_rwmutex_unlock(&p->gate);
 	for (int i = 0; i < p->nsources; i++)
@@ -291,11 +347,10 @@ free_slot(struct output *const *outputs, int n)
 	}
 }
 
-/* Moves next's rendering of o into p's plan, or finds an equal one there. */
+/* Into the plan, unless there is an equal one. */
 static int
-move_rendering(weft_pipeline *p, struct rendering *from)
+move_rendering(struct plan *plan, struct rendering *from)
 {
-	struct plan *plan = &p->plan;
 	int i = plan_rendering(plan, from);
 
 	if (i < 0) {
@@ -309,7 +364,6 @@ move_rendering(weft_pipeline *p, struct rendering *from)
 		plan->renderings[i].users = 0;
 		*from = (struct rendering){ 0 };
 	}
-	plan->renderings[i].users++;
 	return i;
 }
 
@@ -322,62 +376,98 @@ take_totals(weft_pipeline *p, struct output *o, const struct output *old)
 		o->total[i] = old->total[i];
 }
 
-/* Only if it is another one: then no output runs that would look. */
+/* Takes one of next's into p, at a slot that none of all has. */
 static void
-set_dead(struct reload *r)
+adopt(struct reload *r, struct output *o, struct output *const *all)
 {
-	struct output *dead = NULL, *o;
+	weft_pipeline *p = r->p;
 
-	for (int i = 0; i < r->next->plan.noutputs; i++) {
-		o = r->same[i] ? r->same[i] : r->next->plan.outputs[i];
-		if (o->opt.dead)
-			dead = o;
+	o->slot = free_slot(all, r->next->plan.noutputs);
+	o->p = p;
+	run_adopt_output(p, o);
+	for (int i = 0; i < p->plan.noutputs; i++)
+		if (strcmp(p->plan.outputs[i]->name, o->name) == 0)
+			take_totals(p, o, p->plan.outputs[i]);
+	stand_at_end(p, o);
+}
+
+/* Several of next's outputs may share a rendering, and the first one moves it. */
+static void
+move_renderings(struct reload *r)
+{
+	struct plan *plan = &r->p->plan, *new = &r->next->plan;
+	int at[2 * MAX_OUTPUTS];
+
+	for (int i = 0; i < plan->noutputs; i++)
+		if (!r->stays[i])
+			plan->renderings[plan->outputs[i]->rendering].users--;
+	for (int i = 0; i < new->nrenderings; i++)
+		at[i] = -1;
+	for (int i = 0; i < new->noutputs; i++) {
+		struct output *o = new->outputs[i];
+		int *to = &at[o->rendering];
+
+		if (r->same[i])
+			continue;
+		if (*to < 0)
+			*to = move_rendering(plan, &new->renderings[o->rendering]);
+		plan->renderings[*to].users++;
+		o->rendering = *to;
 	}
-	if (r->p->plan.dead != dead)
-		r->p->plan.dead = dead;
+}
+
+/* next keeps those that were not needed. */
+static void
+take_outputs(struct reload *r, struct output *const *all)
+{
+	weft_pipeline *p = r->p;
+	struct plan *plan = &p->plan, *new = &r->next->plan;
+	struct output *dead = NULL;
+	int left = 0;
+
+	weft_mutex_lock(&p->lock);	/* whoever looks has them all old or all new */
+	plan->noutputs = new->noutputs;
+	for (int i = 0; i < plan->noutputs; i++) {
+		plan->outputs[i] = all[i];
+		if (all[i]->opt.dead)
+			dead = all[i];
+	}
+	if (dead != plan->dead)		/* those who write letters are held then, and only then */
+		plan->dead = dead;
+	weft_mutex_unlock(&p->lock);
+	for (int i = 0; i < plan->noutputs; i++)
+		if (r->same[i])
+			new->outputs[left++] = new->outputs[i];
+	new->noutputs = left;
 }
 
 static void
 exchange_outputs(struct reload *r)
 {
-	weft_pipeline *p = r->p, *next = r->next;
-	struct plan *plan = &p->plan, *new = &next->plan;
-	struct output *old[MAX_OUTPUTS], *all[MAX_OUTPUTS];
-	int nold = plan->noutputs;
+	weft_pipeline *p = r->p;
+	struct output *old[MAX_OUTPUTS] = { 0 }, *all[MAX_OUTPUTS] = { 0 };
+	int nold = p->plan.noutputs;
 
-	memcpy(old, plan->outputs, sizeof(old));
-	for (int i = 0; i < nold; i++)
-		if (!r->stays[i])
-			plan->renderings[old[i]->rendering].users--;
-	for (int i = 0; i < new->noutputs; i++)
+	memcpy(old, p->plan.outputs, nold * sizeof(*old));
+	move_renderings(r);
+	for (int i = 0; i < r->next->plan.noutputs; i++)
 		all[i] = r->same[i];
-	set_dead(r);
-	for (int i = 0; i < new->noutputs; i++) {
-		struct output *o = new->outputs[i];
-
-		if (!r->same[i]) {
-			o->slot = free_slot(all, new->noutputs);
-			o->p = p;
-			o->rendering = move_rendering(p, &new->renderings[o->rendering]);
-			all[i] = o;
-			run_adopt_output(p, o);
-			for (int j = 0; j < nold; j++)
-				if (strcmp(old[j]->name, o->name) == 0)
-					take_totals(p, o, old[j]);
-			stand_at_end(p, o);
-			new->outputs[i] = NULL;
+	for (int i = 0; i < r->next->plan.noutputs; i++)
+		if (!all[i]) {
+			adopt(r, r->next->plan.outputs[i], all);
+			all[i] = r->next->plan.outputs[i];
 		}
-	}
-	memcpy(plan->outputs, all, sizeof(all));
-	plan->noutputs = new->noutputs;
+	take_outputs(r, all);
+	release_letters(r, old);
+	for (int i = 0; i < p->plan.noutputs; i++)
+		if (!r->same[i])
+			run_start_output(p, all[i]);
+	run_share_memory(p);
 	for (int i = 0; i < nold; i++)
 		if (!r->stays[i])
 			output_finish(old[i]);
-	/* next keeps those that were not needed */
-	new->noutputs = 0;
-	for (int i = 0; i < plan->noutputs; i++)
-		if (new->outputs[i])
-			new->outputs[new->noutputs++] = new->outputs[i];
+	for (int i = 0; i < r->ended; i++)
+		sink_close(r->spare[i]);
 }
 
 static void
@@ -387,10 +477,12 @@ exchange_steps(struct reload *r)
 	struct step **steps = plan->steps;
 	int n = plan->nsteps;
 
+	weft_mutex_lock(&r->p->lock);
 	plan->steps = new->steps;
 	plan->nsteps = new->nsteps;
 	new->steps = steps;
 	new->nsteps = n;
+	weft_mutex_unlock(&r->p->lock);
 	r->p->wants = r->next->wants;
 }
 
@@ -425,6 +517,17 @@ exchange_sources(struct reload *r)
 }
 
 static void
+take_options(weft_pipeline *p, const weft_pipeline *next)
+{
+	p->opt.workers = next->opt.workers;
+	p->opt.disk = next->opt.disk;
+	p->opt.memory = next->opt.memory;
+	budget_set(&p->budget, p->opt.memory);
+	atomic_store(&p->drain, next->drain);
+	atomic_store(&p->checkpoint, next->checkpoint);
+}
+
+static void
 exchange(struct reload *r)
 {
 	weft_pipeline *p = r->p;
@@ -432,7 +535,9 @@ exchange(struct reload *r)
 
 	run_end_stages(p);
 	weft_rwmutex_lock(&p->shape);
+	take_options(p, r->next);
 	weft_mutex_lock(&p->lock);
+	p->reloaded = true;
 	exchange_sources(r);
 	weft_mutex_unlock(&p->lock);
 	for (int i = 0; i < p->plan.noutputs; i++)
@@ -442,9 +547,6 @@ exchange(struct reload *r)
 	exchange_steps(r);
 	run_resolve(p, &err);	/* an unknown name selects nothing; next was asked before */
 	buf_finish(&err);
-	p->opt.workers = r->next->opt.workers;
-	atomic_store(&p->drain, atomic_load(&r->next->drain));
-	atomic_store(&p->checkpoint, atomic_load(&r->next->checkpoint));
 	run_start_stages(p);
 	weft_rwmutex_unlock(&p->shape);
 	weft_rwmutex_unlock(&p->gate);
@@ -487,10 +589,11 @@ reload(struct reload *r)
 	if (err)
 		return err;
 	compare(r);
-	compare_dead(r);
 	err = stop_sources(r);
 	if (!err)
 		err = close_gate(r);
+	if (!err)
+		err = hold_letters(r);
 	if (!err)
 		err = end_outputs(r);
 	if (!err)

@@ -73,15 +73,18 @@ void
 weft_ledger_print(const struct weft_ledger_row *rows, int n, bool all, char *text, size_t size)
 {
 	struct buf out = { 0 };
-	uint64_t lost = 0;
+	uint64_t lost = 0, most = 0;
 
 	buf_printf(&out, "%-20s %-16s %12s %12s %12s %12s %12s %12s\n", "source", "output",
 	    "read", "delivered", "filtered", "dead", "dropped", "in flight");
 	for (int i = 0; i < n; i++) {
 		if (all || !idle(&rows[i]))
 			row(&out, &rows[i]);
-		if (rows[i].lost > lost)
-			lost = rows[i].lost;
+		most = rows[i].lost > most ? rows[i].lost : most;
+		if (i + 1 == n || strcmp(rows[i].source, rows[i + 1].source) != 0) {
+			lost += most;	/* each output counts a source's, from when it was there */
+			most = 0;
+		}
 	}
 	if (lost)
 		buf_printf(&out, "bytes that were gone before they could be read: %llu\n",
@@ -93,12 +96,11 @@ weft_ledger_print(const struct weft_ledger_row *rows, int n, bool all, char *tex
 void
 weft_pipeline_report(weft_pipeline *p, char *text, size_t n)
 {
-	int max = weft_pipeline_ledger(p, NULL, 0);
-	struct weft_ledger_row *rows = xcalloc(max + 1, sizeof(*rows));
+	struct weft_ledger_row *rows;
+	int max = ledger_all(p, &rows);
 	struct buf out = { 0 };
 	size_t len;
 
-	max = weft_pipeline_ledger(p, rows, max);
 	speed(&out, p);
 	len = snprintf(text, n, "%s", buf_str(&out));
 	if (len < n)

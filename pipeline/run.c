@@ -18,11 +18,28 @@
 #define WORKER_STACK	(256 << 10)	/* PCRE2, the resolver, and functions of users */
 #define HOUSEKEEPING	WEFT_SECOND
 
-/* What the queues hold together is half of the memory: the stages in between need some, too. */
+/*
+ * What the queues hold together is half of the memory: the stages in between need some, too.  One that
+ * is not to stall others must be full before the memory is.
+ */
 static size_t
 fair_part(weft_pipeline *p, const struct output *o)
 {
-	return o->opt.queue ? o->opt.queue : p->opt.memory / (2 * p->plan.noutputs);
+	size_t half = p->opt.memory / 2;
+
+	if (!o->opt.queue)
+		return half / p->plan.noutputs;
+	return o->opt.when_full == WEFT_BLOCK || o->opt.queue < half ? o->opt.queue : half;
+}
+
+void
+run_share_memory(weft_pipeline *p)
+{
+	for (int i = 0; i < p->plan.noutputs; i++) {
+		struct output *o = p->plan.outputs[i];
+
+		queue_limit(&o->queue, fair_part(p, o));
+	}
 }
 
 void
@@ -91,49 +108,112 @@ run_adopt_output(weft_pipeline *p, struct output *o)
 			state_account(p->state, p->sources[i]->name, o->name, &o->total[i]);
 		pipeline_fail(p, state_commit(p->state));
 	}
-	run_start_output(p, o);
+}
+
+static int
+open_sink(weft_pipeline *p, struct output *o, struct buf *err)
+{
+	struct buf sink = { 0 };
+	int e = 0;
+
+	if (p->state) {
+		state_begin(p->state);
+		state_output(p->state, o->name, &sink);
+		e = state_commit(p->state);
+	}
+	o->sink->commit = p->state ? output_commit : NULL;
+	o->sink->commit_arg = o;
+	if (!e && o->sink->kind->open)
+		e = o->sink->kind->open(p->ctx, o->sink, sink.data, sink.len, err);
+	buf_finish(&sink);
+	return e;
+}
+
+/* An open that failed leaves a sink that can only be closed. */
+static void
+new_sink(struct output *o)
+{
+	struct buf why = { 0 };
+	struct sink *s = output_sink(&o->opt, &why);
+
+	if (s) {
+		sink_close(o->sink);
+		o->sink = s;
+	}
+	buf_finish(&why);
+}
+
+/* As long as it takes: what it has in its queue can wait, and dead letters for it, too. */
+static void
+run_again(weft_pipeline *p, struct output *o)
+{
+	struct buf why = { 0 };
+	bool told = false;
+	int err;
+
+	weft_mutex_lock(&o->busy);
+	while ((err = open_sink(p, o, &why))) {
+		if (!told)
+			pipeline_tell(p, "%s cannot be opened again: %s; trying on", o->name,
+			    why.len ? buf_str(&why) : strerror(-err));
+		told = true;
+		why.len = 0;
+		if (weft_sleep_ctx(o->ctx, WEFT_SECOND))
+			break;
+		new_sink(o);
+	}
+	o->opened = !err;
+	weft_mutex_unlock(&o->busy);
+	buf_finish(&why);
+	output_run(o);
 }
 
 void
 run_reopen_output(weft_pipeline *p, struct output *o)
 {
-	struct buf err = { 0 }, sink = { 0 };
-
-	if (p->state) {
-		state_begin(p->state);
-		state_output(p->state, o->name, &sink);
-		pipeline_fail(p, state_commit(p->state));
-	}
-	o->sink->commit = p->state ? output_commit : NULL;
-	o->sink->commit_arg = o;
-	if (o->sink->kind->open &&
-	    pipeline_fail(p, o->sink->kind->open(p->ctx, o->sink, sink.data, sink.len, &err)))
-		pipeline_tell(p, "%s: %s", o->name, buf_str(&err));
-	queue_reopen(&o->queue);
+	atomic_store(&o->leaves, false);
+	queue_restart(&o->queue);
 	weft_waitgroup_add(&o->running, 1);
-	weft_go_stack(WORKER_STACK, output_run, o);
-	buf_finish(&err);
-	buf_finish(&sink);
+	weft_go_stack(WORKER_STACK, run_again, p, o);
 }
 
-/* As it was; one that listened gets its address back. */
-static void
-restart_source(weft_pipeline *p, struct source *s)
+/* Under p->reloading.  True: it runs again, or somebody else has taken its place. */
+static bool
+try_restart(weft_pipeline *p, struct source *s, struct buf *err)
 {
-	struct buf err = { 0 };
-
-	weft_waitgroup_wait(&s->running);	/* it may still wait for an output */
-	weft_mutex_lock(&p->reloading);
+	if (s->gone || p->sources[s->index] != s)
+		return true;
 	weft_ctx_free(s->ctx);
+	s->ctx = NULL;
 	state_known_free(s->known);
 	s->known = NULL;
 	source_syslog_close(s->sockets);
 	s->sockets = NULL;
-	if (pipeline_fail(p, run_open_source(p, s, &err)))
-		pipeline_tell(p, "%s: %s", s->name, buf_str(&err));
-	else
-		intake_start(s);
-	weft_mutex_unlock(&p->reloading);
+	if (run_open_source(p, s, err) && !weft_err(p->ctx))
+		return false;
+	p->reloaded = true;
+	intake_start(s);
+	return true;
+}
+
+/* As it was; one that listened gets its address back, as soon as that is free. */
+static void
+restart_source(weft_pipeline *p, struct source *s)
+{
+	struct buf err = { 0 };
+	bool done, told = false;
+
+	weft_waitgroup_wait(&s->running);	/* it may still wait for an output */
+	do {
+		err.len = 0;
+		weft_mutex_lock(&p->reloading);
+		done = try_restart(p, s, &err);
+		s->restarting = !done;
+		weft_mutex_unlock(&p->reloading);
+		if (!done && !told)
+			pipeline_tell(p, "%s: %s; trying on", s->name, buf_str(&err));
+		told = true;
+	} while (!done && (weft_sleep_ctx(p->ctx, WEFT_SECOND), true));
 	weft_waitgroup_done(&p->reading);
 	buf_finish(&err);
 }
@@ -141,15 +221,17 @@ restart_source(weft_pipeline *p, struct source *s)
 void
 run_restart_source(weft_pipeline *p, struct source *s)
 {
+	if (s->restarting)
+		return;			/* by the reload before */
+	s->restarting = true;
 	weft_waitgroup_add(&p->reading, 1);
 	weft_go_stack(WORKER_STACK, restart_source, p, s);
 }
 
-/* After all outputs are known: its queue is a fair part of the memory. */
 void
 run_start_output(weft_pipeline *p, struct output *o)
 {
-	queue_init(&o->queue, fair_part(p, o));
+	queue_limit(&o->queue, fair_part(p, o));
 	weft_waitgroup_add(&o->running, 1);
 	weft_go_stack(WORKER_STACK, output_run, o);
 }
@@ -234,6 +316,7 @@ static void
 keep_house(weft_pipeline *p, weft_ctx *life)
 {
 	uint64_t got, before = 0;
+	bool quiet = false;
 
 	while (weft_sleep_ctx(life, HOUSEKEEPING) == 0) {
 		weft_rwmutex_rlock(&p->gate);
@@ -241,10 +324,11 @@ keep_house(weft_pipeline *p, weft_ctx *life)
 		streams_sweep(p, false);
 		weft_rwmutex_runlock(&p->gate);
 		got = __atomic_load_n(&p->pool.got, __ATOMIC_RELAXED);
-		if (got == before && p->pool.idle) {
+		if (got == before && !quiet) {
 			batch_pool_trim(&p->pool);
 			malloc_trim(0);
 		}
+		quiet = got == before;
 		before = got;
 	}
 	weft_waitgroup_done(&p->keeping);
@@ -424,10 +508,10 @@ run_stages(weft_pipeline *p)
 static void
 tell_left_over(weft_pipeline *p)
 {
-	struct weft_ledger_row rows[64];
-	int n = weft_pipeline_ledger(p, rows, 64);
+	struct weft_ledger_row *rows;
+	int n = ledger_all(p, &rows);
 
-	for (int i = 0; i < n && i < 64; i++) {
+	for (int i = 0; i < n; i++) {
 		if (!rows[i].in_flight)
 			continue;
 		pipeline_tell(p, "%s: %llu lines of %s are not delivered%s", rows[i].output,
@@ -437,6 +521,7 @@ tell_left_over(weft_pipeline *p)
 		if (p->first_error == -ETIMEDOUT && !p->error.len)
 			buf_adds(&p->error, "not everything that was read is delivered");
 	}
+	free(rows);
 }
 
 static void
@@ -451,25 +536,9 @@ let_go(weft_pipeline *p)
 	batch_pool_finish(&p->pool);
 }
 
-int
-weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
+static void
+free_contexts(weft_pipeline *p)
 {
-	int err;
-
-	p->error.len = 0;
-	p->ctx = weft_with_cancel(ctx);
-	p->hard = weft_with_cancel(NULL);
-	p->started = weft_now();
-	err = open_all(p, &p->error);
-	if (!err) {
-		run_stages(p);
-		p->ended = weft_now();
-		let_go(p);
-		err = p->first_error;
-	}
-	stop_looking(p);		/* what was opened and never started */
-	state_close(p->state);
-	p->state = NULL;
 	for (int i = 0; i < p->plan.noutputs; i++) {
 		weft_ctx_free(p->plan.outputs[i]->ctx);
 		p->plan.outputs[i]->ctx = NULL;
@@ -481,5 +550,45 @@ weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
 	weft_ctx_free(p->ctx);
 	weft_ctx_free(p->hard);
 	p->ctx = p->hard = NULL;
+}
+
+static void
+note_start(weft_pipeline *p)
+{
+	weft_mutex_lock(&p->lock);
+	p->started = weft_now();
+	weft_mutex_unlock(&p->lock);
+}
+
+static void
+note_end(weft_pipeline *p)
+{
+	weft_mutex_lock(&p->lock);
+	p->ended = weft_now();
+	weft_mutex_unlock(&p->lock);
+}
+
+int
+weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p)
+{
+	int err;
+
+	p->error.len = 0;
+	p->ctx = weft_with_cancel(ctx);
+	p->hard = weft_with_cancel(NULL);
+	err = open_all(p, &p->error);
+	if (!err) {
+		note_start(p);
+		run_stages(p);
+		note_end(p);
+		let_go(p);
+		err = p->first_error;
+		if (err && !p->error.len)
+			buf_adds(&p->error, strerror(-err));
+	}
+	stop_looking(p);		/* what was opened and never started */
+	state_close(p->state);
+	p->state = NULL;
+	free_contexts(p);
 	return err;
 }

@@ -5,11 +5,12 @@
 #include "stage.h"
 
 int	run_open_output(weft_pipeline *p, struct output *o, struct buf *err);
-/* One of next's becomes p's; one whose sink was closed goes on. */
+/* One of next's becomes p's, and is started later; one whose sink was closed goes on. */
 void	run_adopt_output(weft_pipeline *p, struct output *o);
 void	run_reopen_output(weft_pipeline *p, struct output *o);
 void	run_restart_source(weft_pipeline *p, struct source *s);
 void	run_grow_accounts(weft_pipeline *p, struct output *o);
+void	run_share_memory(weft_pipeline *p);	/* among the queues of the outputs there are */
 void	run_start_output(weft_pipeline *p, struct output *o);
 int	run_open_source(weft_pipeline *p, struct source *s, struct buf *err);
 int	run_resolve(weft_pipeline *p, struct buf *err);

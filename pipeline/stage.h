@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "base/map.h"
 #include "batch.h"
 #include "budget.h"
 #include "fdio.h"
@@ -63,6 +64,7 @@ struct source {
 	weft_ctx	*ctx;		/* cancelled: stop reading */
 	weft_waitgroup	 running;
 	bool		 gone, starting; /* taken out by a reload; put in by it */
+	bool		 restarting;	/* it will be, after a reload that was refused; under reloading */
 	counter		 read, bytes, lost, errors;
 	_Atomic int64_t	 failed;	/* when it told of the last error; 0: never */
 };
@@ -211,7 +213,9 @@ struct weft_pipeline {
 	bool		 running, ending; /* ending: no reload any more; under lock */
 	int		 reloads;	/* going on; under lock */
 
-	weft_mutex	 lock;		/* streams, past, told, first_error */
+	weft_mutex	 telling;	/* one at a time; innermost */
+	weft_mutex	 lock;		/* what follows, and plan and sources for those who only look */
+	struct map	 names;		/* that were given away: they outlive what they name */
 	struct stream	*streams;
 	struct past_file *past;		/* without a state: files that were read, */
 	size_t		 npast;
@@ -240,9 +244,13 @@ struct sink *output_sink(const struct weft_output_options *o, struct buf *err);
 int	plan_rendering(struct plan *plan, const struct rendering *r); /* an equal one; or -1 */
 void	plan_finish(struct plan *plan);
 void	rendering_finish(struct rendering *r);
+const char *pipeline_name(weft_pipeline *p, const char *name); /* lock held; until p is freed */
 int	pipeline_fail(weft_pipeline *p, int err);	/* kept if it is the first */
 void	pipeline_tell(weft_pipeline *p, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
+
+/* ledger.c: all of them; free(3) */
+int	ledger_all(weft_pipeline *p, struct weft_ledger_row **rows);
 
 /* intake.c */
 void	intake_init(struct source *s);
