@@ -238,9 +238,13 @@ run(weft_pipeline *p, struct pipe *o)
 	weft_waitgroup_wait(&helper);
 	weft_ctx_free(life);
 	weft_ctx_free(o->ctx);
-	if (err && err != -EPIPE)	/* "pipe | head" is no news */
-		command_say("%s", *weft_pipeline_error(p) ? weft_pipeline_error(p) :
-		    strerror(-err));
+	if (err && err != -EPIPE) {	/* "pipe | head" is no news */
+		if (*weft_pipeline_error(p))
+			command_say("%s", weft_pipeline_error(p));
+		else			/* which file it was has been told */
+			command_say("not everything could be read or written: %s",
+			    strerror(-err));
+	}
 	return err != 0;
 }
 

@@ -133,6 +133,11 @@ common_option(struct run *r, int c, char **argv)
 static int
 run_option(struct run *r, int c, char **argv)
 {
+	static const char *const names[] = {
+		['l'] = "--level", ['f'] = "--format", ['o'] = "--output", ['d'] = "--dead",
+		['F'] = "--follow",
+	};
+
 	switch (c) {
 	case 'l':
 		r->level = optarg;
@@ -158,7 +163,7 @@ run_option(struct run *r, int c, char **argv)
 	default:
 		return common_option(r, c, argv);
 	}
-	r->flag = r->flag ? r->flag : argv[optind - 1];
+	r->flag = r->flag ? r->flag : names[c];
 	return 0;
 }
 
@@ -233,12 +238,14 @@ reload(void *arg)
 	buf_finish(&err);
 }
 
-static const char *
-reason(const struct run *r, int err)
+/* Which file or output it was has been told. */
+static void
+say_why(const struct run *r, int err)
 {
 	if (*weft_pipeline_error(r->p))
-		return weft_pipeline_error(r->p);
-	return strerror(-err);
+		command_say("%s", weft_pipeline_error(r->p));
+	else
+		command_say("not everything could be read or delivered: %s", strerror(-err));
 }
 
 static void
@@ -255,7 +262,7 @@ finish(const struct run *r, int err)
 	char *text = xmalloc(REPORT);
 
 	if (err)
-		command_say("%s", reason(r, err));
+		say_why(r, err);
 	weft_pipeline_report(r->p, text, REPORT);
 	if (!r->quiet || err || !balanced)
 		dprintf(STDERR_FILENO, "%s", text);

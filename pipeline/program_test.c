@@ -189,7 +189,7 @@ TEST(ProgramSaysHowItIsCalled)
 	check_run("run -x y", 2,
 	    "weft-pipeline run: there is no option '-x'; see weft-pipeline run --help\n");
 	check_run("run -c c -l info", 2, "weft-pipeline run: this option does not go with a "
-	    "configuration: 'info'; see weft-pipeline run --help\n");
+	    "configuration: '--level'; see weft-pipeline run --help\n");
 	check_run("run --drain x a", 2, "weft-pipeline run: a duration is 30s or 200ms, not 'x'; see "
 	    "weft-pipeline run --help\n");
 	check_run("pipe --limit 5", 2, "weft-pipeline pipe: the rate '5' is wrong: it does not say "

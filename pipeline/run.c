@@ -511,7 +511,8 @@ tell_left_over(weft_pipeline *p)
 	struct weft_ledger_row *rows;
 	int n = ledger_all(p, &rows);
 
-	for (int i = 0; i < n; i++) {
+	/* -EPIPE: nobody reads it any more, which is no news */
+	for (int i = 0; i < n && p->first_error != -EPIPE; i++) {
 		if (!rows[i].in_flight)
 			continue;
 		pipeline_tell(p, "%s: %llu lines of %s are not delivered%s", rows[i].output,
