@@ -200,6 +200,17 @@ check_dead(struct config *c, struct config_output *o)
 			    "letters and nothing else", no[i], c->errors);
 }
 
+/* It would be refused at the start, when it is locked; but that is late for a reload. */
+static void
+check_path(struct config *c, struct config_output *o)
+{
+	for (struct config_output *p = c->outputs; o->file.path && p < o; p++)
+		if (p->file.path && strcmp(p->file.path, o->file.path) == 0)
+			complain(&c->complaints, config_place(&o->item, "file"),
+			    "the output \"%s\" writes to %s, too; give each a file of its own",
+			    p->item.name, o->file.path);
+}
+
 static void
 check_output(struct config *c, struct config_output *o)
 {
@@ -209,6 +220,7 @@ check_output(struct config *c, struct config_output *o)
 		if (!config_source(c, o->from.item[i]))
 			config_no_source(c, config_place(&o->item, "from"), o->from.item[i]);
 	check_shape(c, o);
+	check_path(c, o);
 	if (c->errors && strcmp(c->errors, o->item.name) == 0)
 		check_dead(c, o);
 	o->item.bad |= config_count(c) != before;

@@ -326,6 +326,8 @@ TEST(ConfigNamesOutputsThatCannotBe)
 	    "c:3:6: the output \"o\" gets the dead letters, so it must be a file\n");
 	says(IN "  o: { file: x, where: y }\nerrors: o\n", "c:3:24: \"where\" has no meaning "
 	    "here: the output \"o\" gets all dead letters and nothing else\n");
+	says(IN "  o: { file: /x }\n  p: { file: /x }\n", "c:4:14: the output \"o\" writes to /x, "
+	    "too; give each a file of its own\n");
 }
 
 TEST(ConfigNamesTestsThatCannotBe)
