@@ -242,7 +242,7 @@ settle(struct output *o, struct stream *st, const struct span *s, struct account
 		m->at = s->to;
 		absorb(at);
 	}
-	ack_count(o, st->source->index, a);
+	ack_count(o, st->index, a);
 	ack_make_dirty(o, st, at);
 }
 
@@ -311,7 +311,7 @@ bool
 ack_account_only(struct output *o, const char *source, const struct account *a)
 {
 	for (int i = 0; i < o->naccounts; i++)
-		if (strcmp(o->p->sources[i]->name, source) == 0) {
+		if (strcmp(o->p->source_names[i], source) == 0) {
 			ack_count(o, i, a);
 			return true;
 		}
@@ -390,7 +390,7 @@ put(const struct saving *v)
 			    v->early[i], v->nearly[i]);
 	for (int i = 0; i < v->naccounts; i++)
 		if (memcmp(&v->accounts[i], &zero, sizeof(zero)) != 0)
-			state_account_add(s, o->p->sources[i]->name, o->name, &v->accounts[i]);
+			state_account_add(s, o->p->source_names[i], o->name, &v->accounts[i]);
 	state_spill_drop(s, o->name, v->sent);
 	if (o->opened && o->sink->kind->save)
 		state_output_put(s, o->name, v->sink.data, v->sink.len);

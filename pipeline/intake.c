@@ -122,6 +122,7 @@ stream_new(struct source *s, const char *name, const struct known_file *k)
 
 	st->p = s->p;
 	st->source = s;
+	st->index = s->index;
 	st->name = xstrdup(name);
 	origin_init(&st->origin, s->p->host, s->name, name);
 	if (k)
@@ -203,7 +204,7 @@ revive(struct source *s, const struct known_file *k)
 		return NULL;
 	weft_mutex_lock(&s->p->lock);
 	for (st = s->p->streams; st; st = st->next)
-		if (st->closed && st->row == k->row && st->source->index == s->index &&
+		if (st->closed && st->row == k->row && st->index == s->index &&
 		    st->end.offset == k->at.offset)
 			break;
 	if (st) {
@@ -472,7 +473,7 @@ find_live(struct source *s, struct known_file **known)
 	for (struct stream *st = s->p->streams; st; st = st->next) {
 		struct known_file *k = *known;
 
-		if (!st->row || !st->closed || st->source->index != s->index || st->forget)
+		if (!st->row || !st->closed || st->index != s->index || st->forget)
 			continue;
 		while (k->row && k->row != st->row)
 			k++;
@@ -627,7 +628,7 @@ remember(weft_pipeline *p, struct stream *st)
 	} else {
 		free(f->k.path);
 	}
-	*f = (struct past_file){ st->source->index, { .row = st->row, .path = st->path,
+	*f = (struct past_file){ st->index, { .row = st->row, .path = st->path,
 	    .id = st->id, .at = st->end, .done = st->done } };
 	st->path = NULL;
 	if (st->forget) {

@@ -79,7 +79,7 @@ add_in_flight(weft_pipeline *p, struct weft_ledger_row *rows, int max)
 
 	for (struct stream *st = p->streams; st && max > 0; st = st->next)
 		for (int i = 0; i < plan->noutputs; i++) {
-			int at = st->source->index * plan->noutputs + i;
+			int at = st->index * plan->noutputs + i;
 			uint64_t n;
 
 			if (at >= max || plan->outputs[i] == plan->dead)

@@ -30,6 +30,7 @@ weft_pipeline_new(const struct weft_pipeline_options *opt)
 
 	p->opt = *opt;
 	p->sources = xcalloc(MAX_SOURCES, sizeof(*p->sources));
+	p->source_names = xcalloc(MAX_SOURCES, sizeof(*p->source_names));
 	if (p->opt.workers <= 0)
 		p->opt.workers = weft_procs();
 	p->opt.batch = or_else(opt->batch, BATCH);
@@ -101,6 +102,7 @@ weft_pipeline_free(weft_pipeline *p)
 	free(p->past);
 	map_finish(&p->names);
 	free(p->sources);
+	free(p->source_names);
 	taps_finish(&p->taps);
 	buf_finish(&p->error);
 	free(p->workers);
@@ -230,7 +232,10 @@ weft_pipeline_source(weft_pipeline *p, const char *name, const struct weft_sourc
 		refuse(p, e, "source %s: %s", name, buf_str(&err));
 		source_free(s);
 	} else {
+		weft_mutex_lock(&p->lock);
+		p->source_names[p->nsources] = pipeline_name(p, name);
 		p->sources[p->nsources++] = s;
+		weft_mutex_unlock(&p->lock);
 	}
 	buf_finish(&err);
 	return e;

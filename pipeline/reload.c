@@ -508,7 +508,7 @@ exchange_sources(struct reload *r)
 			old->retired = p->retired;
 			p->retired = old;
 		} else {
-			p->nsources++;
+			p->source_names[p->nsources++] = pipeline_name(p, s->name);
 		}
 		p->sources[s->index] = s;
 		s->starting = true;

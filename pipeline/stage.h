@@ -98,7 +98,8 @@ static inline uint32_t share_record(const struct share *s, uint32_t i)
 
 struct stream {
 	weft_pipeline	*p;
-	struct source	*source;
+	struct source	*source;	/* under the pipeline's lock: a reload gives it another, */
+	int		 index;		/* of the same number */
 	char		*name;
 	char		*only;		/* the one output it is for, and dead letters; NULL: all */
 	int64_t		 row;		/* in the state; 0: there is nothing to come back to */
@@ -194,6 +195,8 @@ struct weft_pipeline {
 	struct plan	 plan;
 	struct wants	 wants;		/* of outputs; those of steps are theirs */
 	struct source	**sources;	/* those that were taken out, too; room for all */
+	/* by their numbers, for those who hold no lock: set before an output has that many accounts */
+	const char	**source_names;
 	struct source	*retired;
 	int		 nsources;
 	struct state	*state;		/* NULL: nothing is kept */
