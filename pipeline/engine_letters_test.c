@@ -79,3 +79,53 @@ TEST(ALetterAndItsLineAreSavedTogether)
 	free(o.warn_arg);
 	weft_free(done);
 }
+
+/* Whoever has letters to write waits while the output for them changes. */
+TEST(TheOutputForDeadLettersCanBeReloaded)
+{
+	struct server s;
+	char dir[512], path[512], name[16];
+	struct weft_pipeline_options o = small("state", dir);
+	weft_chan(int) done = weft_make(int, 1);
+	uint64_t letters = 0;
+	weft_pipeline *p;
+	size_t len;
+	int err;
+
+	START(s, refuse, "/");
+	generate("in", 3000, 1, WEFT_GEN_JSON);
+	p = rejected(&s, &o);
+	weft_go(run_engine, p, NULL, done);
+	weft_recv(s.came, &err);
+	for (int i = 0; i < 4; i++) {
+		weft_pipeline *next = weft_pipeline_new(&o);
+
+		snprintf(name, sizeof(name), "letters%d", i);
+		add_source(next, "in");
+		CHECK_EQ(weft_pipeline_output(next, "http", &(struct weft_output_options){
+		    .http = &(struct weft_http_options){ .url = s.url } }), 0);
+		CHECK_EQ(weft_pipeline_output(next, "letters", &(struct weft_output_options){
+		    .dead = true,
+		    .file = &(struct weft_file_options){ .path = path_of(path, name) } }), 0);
+		if (weft_pipeline_reload(p, next))
+			weft_pipeline_free(next);	/* all has been read */
+	}
+	weft_recv(done, &err);
+	CHECK_EQ(err, 0);
+	CHECK(weft_pipeline_balanced(p));
+	weft_pipeline_free(p);
+	for (int i = -1; i < 4; i++) {
+		char *text;
+
+		snprintf(name, sizeof(name), i < 0 ? "letters" : "letters%d", i);
+		if (access(path_of(path, name), F_OK) < 0)
+			continue;
+		text = read_file(name, &len);
+		letters += lines_in(&(struct buf){ .data = text, .len = len });
+		free(text);
+	}
+	CHECK_EQ(letters, 3000);
+	end_server(&s);
+	free(o.warn_arg);
+	weft_free(done);
+}

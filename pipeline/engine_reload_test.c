@@ -299,3 +299,70 @@ TEST(AReloadRefusesWhatNeedsARestart)
 	tear_down(&l);
 	buf_finish(&a.got);
 }
+
+/* So that somebody reads the ledger all the time. */
+static void
+look(weft_ctx *ctx, weft_pipeline *p, weft_chan(int) done)
+{
+	struct weft_ledger_row rows[16];
+	struct weft_pipeline_counts c;
+	struct weft_output_counts o;
+	struct weft_step_counts s;
+	int n = 0, err = 0;
+
+	while (!weft_err(ctx)) {
+		n = weft_pipeline_ledger(p, rows, 16);
+		for (int i = 0; i < n && i < 16; i++)
+			err |= rows[i].read != rows[i].delivered + rows[i].filtered +
+			    rows[i].dead + rows[i].full + rows[i].in_flight;
+		weft_pipeline_counts(p, &c);
+		weft_pipeline_output_counts(p, 0, &o);
+		weft_pipeline_step_counts(p, 0, &s);
+		weft_yield();
+	}
+	/* names are good when what they named is gone */
+	for (int i = 0; i < n && i < 16; i++)
+		err |= strlen(rows[i].output) == 0;
+	weft_send(done, err);
+}
+
+/* Under load: the source changes, its output stays, another one and the step change each time. */
+TEST(ReloadsUnderLoad)
+{
+	enum { TIMES = 12, LINES = 500 };
+	struct taker a = { 0 }, b = { 0 };
+	weft_chan(int) looked = weft_make(int, 1);
+	struct live l;
+	int err;
+
+	set_up(&l, "state");
+	append_lines("in", 0, LINES);
+	add_followed(l.p, "in", 0);
+	CHECK_EQ(weft_pipeline_where(l.p, "step", "level >= trace"), 0);
+	add_taker(l.p, "a", &a, WEFT_BLOCK);
+	add_taker(l.p, "b0", &b, WEFT_BLOCK);
+	start(&l);
+	check_lines(&a, 0, LINES);
+	weft_go(look, l.ctx, l.p, looked);
+	for (int i = 1; i <= TIMES; i++) {
+		weft_pipeline *next = weft_pipeline_new(&l.o);
+		char name[16];
+
+		append_lines("in", i * LINES, (i + 1) * LINES);
+		snprintf(name, sizeof(name), "b%d", i);
+		add_followed(next, "in", i * WEFT_SECOND);
+		CHECK_EQ(weft_pipeline_where(next, name, "level >= trace"), 0);
+		add_taker(next, "a", &a, WEFT_BLOCK);
+		add_taker(next, name, &b, WEFT_BLOCK);
+		reload(&l, next);
+	}
+	check_lines(&a, 0, (TIMES + 1) * LINES);
+	CHECK_EQ(stop(&l), 0);
+	weft_recv(looked, &err);
+	CHECK_EQ(err, 0);
+	tear_down(&l);
+	check_lines(&b, 0, (TIMES + 1) * LINES);
+	buf_finish(&a.got);
+	buf_finish(&b.got);
+	weft_free(looked);
+}

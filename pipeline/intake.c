@@ -208,7 +208,6 @@ revive(struct source *s, const struct known_file *k)
 		    st->end.offset == k->at.offset)
 			break;
 	if (st) {
-		st->source = s;
 		st->closed = st->done = st->forget = false;
 		s->nlive -= s->nlive > 0;
 	}

@@ -98,8 +98,8 @@ static inline uint32_t share_record(const struct share *s, uint32_t i)
 
 struct stream {
 	weft_pipeline	*p;
-	struct source	*source;	/* under the pipeline's lock: a reload gives it another, */
-	int		 index;		/* of the same number */
+	struct source	*source;	/* that opened it; after a reload another one may read it */
+	int		 index;		/* its number, and that one's */
 	char		*name;
 	char		*only;		/* the one output it is for, and dead letters; NULL: all */
 	int64_t		 row;		/* in the state; 0: there is nothing to come back to */
