@@ -457,8 +457,8 @@ next_item(struct output *o)
 		deliver_item(o, it);
 	else if (deliver_spilled(o))
 		queue_poke(&o->queue);	/* there may be more of it */
-	else if (queue_ended(&o->queue))
-		weft_sleep_ctx(o->ctx, TICK);	/* the state cannot be read just now */
+	else if (queue_ended(&o->queue) && !ended(o))
+		weft_sleep_ctx(o->ctx, TICK);	/* the disk queue cannot be read just now */
 	look_after(o);
 }
 
