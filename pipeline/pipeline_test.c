@@ -62,11 +62,11 @@ TEST(WhatWasReadIsNotReadAgain)
 {
 	struct weft_verify_counts c;
 
-	generate("in", 200000, 1, WEFT_GEN_JSON);
+	generate("in", 20000, 1, WEFT_GEN_JSON);
 	CHECK_EQ(run_with_state(), 0);
 	CHECK_EQ(run_with_state(), 0);
 	c = verified("out", WEFT_LEVEL_TRACE);
-	CHECK_EQ(c.lines, 200000);
+	CHECK_EQ(c.lines, 20000);
 	CHECK_EQ(c.lost, 0);
 	CHECK_EQ(c.doubled, 0);
 }
@@ -87,6 +87,28 @@ TEST(ThousandsOfFilesAreKnownAfterARestart)
 	out = read_file("out", &len);
 	CHECK_EQ(len, 2 * 4200);
 	free(out);
+}
+
+static void
+count_trial(const struct weft_trial *t, void *arg)
+{
+	*(int *)arg += strcmp(t->fate, "kept") == 0;
+}
+
+/* More lines than a batch holds. */
+TEST(ATrialTakesEveryLine)
+{
+	weft_pipeline *p = weft_pipeline_new(&(struct weft_pipeline_options){ .host = "h" });
+	struct buf text = { 0 };
+	int n = 0;
+
+	add_source(p, "in");
+	for (int i = 0; i < BATCH_LINES + 10; i++)
+		buf_adds(&text, "line\n");
+	CHECK_EQ(weft_pipeline_try(p, "in", text.data, text.len, count_trial, &n), 0);
+	CHECK_EQ(n, BATCH_LINES + 10);
+	weft_pipeline_free(p);
+	buf_finish(&text);
 }
 
 static void

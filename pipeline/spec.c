@@ -6,6 +6,7 @@
 #include "spec.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static char *
 copy(const char *s)
@@ -165,6 +166,20 @@ number(struct buf *out, int64_t n)
 	buf_printf(out, "%lld,", (long long)n);
 }
 
+/* A file whose content counts: a certificate that was renewed is another one. */
+static void
+content(struct buf *out, const char *path)
+{
+	struct stat st;
+
+	text(out, path);
+	if (path && stat(path, &st) == 0) {
+		number(out, st.st_ino);
+		number(out, st.st_size);
+		number(out, st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec);
+	}
+}
+
 char *
 source_spec(const struct weft_source_options *o)
 {
@@ -177,9 +192,9 @@ source_spec(const struct weft_source_options *o)
 	text(&out, o->listen);
 	text(&out, o->regex);
 	text(&out, o->multiline);
-	text(&out, o->cert);
-	text(&out, o->key);
-	text(&out, o->ca);
+	content(&out, o->cert);
+	content(&out, o->key);
+	content(&out, o->ca);
 	number(&out, o->standard_input);
 	number(&out, o->format);
 	number(&out, o->multiline_wait);
@@ -210,9 +225,9 @@ static void
 syslog_spec(struct buf *out, const struct weft_syslog_options *s)
 {
 	text(out, s->address);
-	text(out, s->ca);
-	text(out, s->cert);
-	text(out, s->key);
+	content(out, s->ca);
+	content(out, s->cert);
+	content(out, s->key);
 	number(out, s->octets);
 	number(out, s->insecure);
 	number(out, s->timeout);
@@ -224,7 +239,7 @@ http_spec(struct buf *out, const struct weft_http_options *h)
 	text(out, h->url);
 	text(out, h->index);
 	text(out, h->user);
-	text(out, h->ca);
+	content(out, h->ca);
 	list(out, h->labels);
 	list(out, h->headers);
 	number(out, h->shape);

@@ -10,7 +10,7 @@ void	source_options_finish(struct weft_source_options *o);
 void	output_options_copy(struct weft_output_options *to, const struct weft_output_options *o);
 void	output_options_finish(struct weft_output_options *o);
 
-/* Equal for equal options, and for no others; yours to free. */
+/* Equal for equal options and certificates, and for no others; yours to free. */
 char	*source_spec(const struct weft_source_options *o);
 char	*output_spec(const struct weft_output_options *o);
 

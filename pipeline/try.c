@@ -12,7 +12,9 @@ static const char *const fates[FATES] = {
 struct trial {
 	weft_pipeline	*p;
 	struct scratch	*scratch;
+	struct stream	*stream;
 	struct batch	*batch;
+	uint64_t	 lines, cut;	/* before the batch; see split_lines */
 	const char	**step;		/* of each line: which one decided */
 };
 
@@ -31,7 +33,8 @@ run(struct trial *t)
 	struct batch *b = t->batch;
 
 	for (size_t i = 0; i < b->nlines; i++)
-		parse_line(&b->source->format, t->scratch, b, &b->lines[i]);
+		if (b->lines[i].fate == KEPT)
+			parse_line(&b->source->format, t->scratch, b, &b->lines[i]);
 	decided(t, "");
 	for (int i = 0; i < plan->nsteps; i++) {
 		plan->steps[i]->run(plan->steps[i], t->scratch, b);
@@ -55,7 +58,7 @@ tell(struct trial *t, void (*f)(const struct weft_trial *t, void *arg), void *ar
 		if (l->fate == DEAD) {
 			buf_adds(&json, l->error ? l->error : "cannot be parsed");
 		} else {
-			render_line(&json, RENDER_JSON, b, l, i + 1, &when);
+			render_line(&json, RENDER_JSON, b, l, b->first + i, &when);
 			json.len -= json.len > 0;	/* its newline */
 		}
 		result.json = xstrdup(buf_str(&json));
@@ -73,48 +76,60 @@ source_named(weft_pipeline *p, const char *name)
 	return NULL;
 }
 
-static void
-fill(struct trial *t, struct source *s, struct stream *st, const char *text, size_t len)
+/* Some of the text's lines, as many as a batch takes: how many bytes that is. */
+static size_t
+fill(struct trial *t, struct source *s, const char *text, size_t len)
 {
 	struct batch *b = t->batch;
-	uint64_t cut = 0;
+	size_t taken;
 
 	b->source = s;
-	b->stream = st;
-	b->first = 1;
+	b->stream = t->stream;
+	b->first = t->lines + 1;
 	b->received = when_now();
 	buf_add(&b->bytes, text, len);
-	memset(b->bytes.data + len, '\n', BATCH_PAD);
-	split_lines(b, s->multiline, t->scratch, true, s->opt.max_line, &cut);
+	taken = split_lines(b, s->multiline, t->scratch, true, s->opt.max_line, &t->cut);
+	t->lines += b->nlines;
 	t->step = xcalloc(b->nlines + 1, sizeof(*t->step));
+	return taken;
+}
+
+static void
+try_all(struct trial *t, struct source *s, struct batch_pool *pool, const char *text, size_t len,
+    void (*f)(const struct weft_trial *t, void *arg), void *arg)
+{
+	size_t taken = len;
+
+	for (; len && taken; text += taken, len -= taken) {
+		t->batch = batch_get(NULL, pool, len);
+		taken = fill(t, s, text, len);
+		run(t);
+		tell(t, f, arg);
+		batch_unref(t->batch);
+		free(t->step);
+	}
 }
 
 int
 weft_pipeline_try(weft_pipeline *p, const char *source, const char *text, size_t len,
     void (*f)(const struct weft_trial *t, void *arg), void *arg)
 {
-	struct trial t = { .p = p, .scratch = scratch_new() };
 	struct source *s = source_named(p, source);
 	struct stream st = { .p = p, .source = s, .name = s ? s->name : NULL };
+	struct trial t = { .p = p, .stream = &st };
 	struct batch_pool pool;
 	struct budget budget;
 
-	if (!s) {
-		scratch_free(t.scratch);
+	if (!s)
 		return -ENOENT;
-	}
+	t.scratch = scratch_new();
 	budget_init(&budget, p->opt.memory);
 	batch_pool_init(&pool, &budget, p->opt.batch, 0);
 	origin_init(&st.origin, p->host, s->name, s->name);
 	s->format.wants.fields = true;
-	t.batch = batch_get(NULL, &pool, len);
-	fill(&t, s, &st, text, len);
-	run(&t);
-	tell(&t, f, arg);
-	batch_unref(t.batch);
+	try_all(&t, s, &pool, text, len, f, arg);
 	batch_pool_finish(&pool);
 	origin_finish(&st.origin);
 	scratch_free(t.scratch);
-	free(t.step);
 	return 0;
 }
