@@ -687,6 +687,7 @@ streams_sweep(weft_pipeline *p, bool all)
 
 	weft_mutex_lock(&p->lock);
 	gone = take_gone(p, all);
+	p->swept = all;
 	weft_mutex_unlock(&p->lock);
 	while ((st = gone)) {
 		gone = st->next;

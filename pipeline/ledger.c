@@ -64,12 +64,18 @@ static struct weft_ledger_row
 row_at(weft_pipeline *p, int source, struct output *o)
 {
 	struct account a = { 0 };
+	struct weft_ledger_row row;
 
 	weft_mutex_lock(&o->lock);
 	if (source < o->naccounts)
 		a = o->total[source];
 	weft_mutex_unlock(&o->lock);
-	return ledger_row(pipeline_name(p, p->sources[source]->name), pipeline_name(p, o->name), &a);
+	row = ledger_row(pipeline_name(p, p->sources[source]->name), pipeline_name(p, o->name), &a);
+	if (p->swept && o->left) {	/* there are no streams any more */
+		row.in_flight = o->left[source];
+		row.read += o->left[source];
+	}
+	return row;
 }
 
 static void

@@ -502,6 +502,7 @@ output_finish(struct output *o)
 	free(o->dirty);
 	free(o->total);
 	free(o->unsaved);
+	free(o->left);
 	free(o->name);
 	free(o->spec);
 	free(o);

@@ -504,7 +504,18 @@ run_stages(weft_pipeline *p)
 	weft_ctx_free(life);
 }
 
-/* Lines that are in nobody's account any more, because nobody took them. */
+/* For those who look when the streams are gone. */
+static void
+keep_left_over(weft_pipeline *p, int row, uint64_t lines)
+{
+	struct output *o = p->plan.outputs[row % p->plan.noutputs];
+
+	if (!o->left)
+		o->left = xcalloc(p->nsources, sizeof(*o->left));
+	o->left[row / p->plan.noutputs] = lines;
+}
+
+/* Lines that nobody took. */
 static void
 tell_left_over(weft_pipeline *p)
 {
@@ -515,12 +526,15 @@ tell_left_over(weft_pipeline *p)
 	for (int i = 0; i < n && p->first_error != -EPIPE; i++) {
 		if (!rows[i].in_flight)
 			continue;
+		keep_left_over(p, i, rows[i].in_flight);
 		pipeline_tell(p, "%s: %llu lines of %s are not delivered%s", rows[i].output,
 		    (unsigned long long)rows[i].in_flight, rows[i].source,
 		    p->state ? "; the next run will read them again" : "");
 		pipeline_fail(p, -ETIMEDOUT);
 		if (p->first_error == -ETIMEDOUT && !p->error.len)
-			buf_adds(&p->error, "not everything that was read is delivered");
+			buf_printf(&p->error, "%llu lines of %s were not delivered to %s",
+			    (unsigned long long)rows[i].in_flight, rows[i].source,
+			    rows[i].output);
 	}
 	free(rows);
 }

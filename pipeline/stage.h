@@ -156,6 +156,7 @@ struct output {
 	uint64_t	 changes, saved; /* so often something changed; as of the last checkpoint */
 	struct account	*total, *unsaved; /* by source->index */
 	int		 naccounts;
+	uint64_t	*left;		/* by source->index, when the run is over: not delivered; or NULL */
 	struct stream	**dirty;
 	size_t		 ndirty, dirty_room;
 	bool		 spilling;	/* new batches go to the disk queue */
@@ -227,6 +228,7 @@ struct weft_pipeline {
 	int		 first_error;
 	uint64_t	 told;		/* dead lines that were told one by one */
 	_Atomic int64_t	 started, ended;
+	bool		 swept;		/* the run is over, and so are its streams */
 	counter		 bytes, read, batches;
 
 	struct worker_counts *workers;	/* by number; under shape, but for those at work */
