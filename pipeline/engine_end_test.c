@@ -1,4 +1,4 @@
-/* engine_end_test.c - how runs end: with a deadline, without a reader, and what the next one finds */
+/* engine_end_test.c - how runs end: at a deadline, without a reader; what the next one finds */
 #include "testengine.h"
 #include "weft/net.h"
 #include "weft/sync.h"

@@ -1,4 +1,4 @@
-/* engine_restart_test.c - what an earlier run has settled is not delivered again, and nothing else */
+/* engine_restart_test.c - what an earlier run has settled is not delivered again, the rest is */
 #include "testengine.h"
 #include "weft/sync.h"
 

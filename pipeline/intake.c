@@ -49,7 +49,7 @@ get(struct intake *in, struct stream *st, size_t room)
 
 	if (st->stopped)
 		return NULL;
-	/* a file is read again some day; what has come over a connection is to go on, when it ends, too */
+	/* a file is read again some day; what has come over a connection must go on */
 	return batch_get(s->opt.file ? s->ctx : s->p->hard, &s->p->pool, room);
 }
 

@@ -83,8 +83,8 @@ static void
 tell_checkpoint(struct output *o, int err)
 {
 	if (err && !o->unsaved_for)
-		pipeline_tell(o->p, "%s: what has become of its lines cannot be saved: %s; trying on, "
-		    "and after a crash they come again", o->name,
+		pipeline_tell(o->p, "%s: what has become of its lines cannot be saved: %s; "
+		    "trying on, and after a crash they come again", o->name,
 		    o->sink->why.len ? buf_str(&o->sink->why) : strerror(-err));
 	else if (!err && o->unsaved_for)
 		pipeline_tell(o->p, "%s: what has become of its lines is saved again", o->name);
@@ -303,7 +303,7 @@ tell_rejects(struct delivery *d, const struct output *dead)
 	    d->rejects.why[0], dead ? "; they are dead letters" : "");
 }
 
-/* Settled by done, and rejected ones are dead letters before that, but nobody sees one of it alone. */
+/* Settled by done.  Rejected ones are dead letters first, but nobody sees that in between. */
 static int
 settle(struct delivery *d, void (*done)(struct delivery *d))
 {

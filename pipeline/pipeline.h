@@ -56,7 +56,10 @@ struct weft_pipeline_options {
 	/* Called when everything is open and reading begins; or NULL. */
 	void	(*ready)(void *arg);
 	void	*ready_arg;
-	/* Told what goes wrong, a sentence at a time; NULL: standard error. */
+	/*
+	 * Told what goes wrong, a sentence at a time, one caller at a time, from any goroutine; it
+	 * must not call the pipeline's functions.  NULL: standard error.
+	 */
 	void	(*warn)(void *arg, const char *text);
 	void	*warn_arg;
 };
@@ -203,7 +206,8 @@ struct weft_output_options {
 	const char *where;	/* only these lines                             */
 	const char *from;	/* only these sources, with blanks between      */
 	int	when_full;	/* enum weft_when_full                          */
-	size_t	queue;		/* bytes that may wait in memory; 0: a fair part of it */
+	size_t	queue;		/* bytes that may wait in memory; 0: a fair part of it; one that
+				   does not block: at most half of it */
 	bool	dead;		/* gets the dead letters of all, and nothing else: a file */
 };
 int	weft_pipeline_output(weft_pipeline *p, const char *name,
@@ -218,15 +222,22 @@ int	weft_pipeline_listen(weft_pipeline *p, const char *address);
 
 /*
  * Runs until ctx is cancelled, or to the end of all sources if they have one, and delivers
- * what has been read.  Returns 0 when all of it was delivered, else the first error; the
- * counters tell the rest.  -EBUSY: another process uses the state directory.  Once only.
+ * what has been read.  Returns 0 when all of it was delivered or is safe in a disk queue, else the
+ * first error: -ETIMEDOUT when an output has not taken everything in options.drain (what was read
+ * from files comes again, if there is a state; what came over a socket goes to the disk
+ * queue), -EPIPE when nobody reads standard output any more.  -EBUSY: another process uses the
+ * state directory.  Once only.
  */
 int	weft_pipeline_run(weft_ctx *ctx, weft_pipeline *p);
 
 /*
  * From another goroutine: replaces what p runs by what next would run; sources and outputs with
- * equal options go on as they are.  next becomes p's.  An error leaves p as it was, and next is
- * yours; weft_pipeline_error(next) has the reason.
+ * equal options (and certificates) go on as they are, steps begin anew.  A source that is changed
+ * goes on where it was; an output that is new gets what is read from now on.  state, host,
+ * batch and unordered stay: another one is an error.  Waits up to 10 s for what was read to be
+ * delivered by outputs that change, or to find room with those that stay.
+ * next becomes p's.  An error leaves p as it was (connections to a changed source are closed), and
+ * next is yours; weft_pipeline_error(next) has the reason.
  */
 int	weft_pipeline_reload(weft_pipeline *p, weft_pipeline *next);
 
@@ -245,11 +256,14 @@ struct weft_replay_counts {
 int	weft_pipeline_replay(weft_pipeline *p, const char *path, struct weft_replay_counts *out);
 
 /*
- * The ledger: a row for each pair of a source and an output, since the state directory was
- * made.  Readable at any time, from anywhere.
+ * The ledger: a row for each pair of a source and an output, sources one after the other, since the
+ * state directory was made.  Readable at any time, from anywhere, while p lives.  read is the sum
+ * of delivered, filtered, dead, the four dropped ones, in_flight and spilled.  The output for dead
+ * letters has a row, too, of its letters.  balanced: what is not in flight adds up, and is as
+ * many lines as their numbers say.
  */
 struct weft_ledger_row {
-	const char *source, *output;	/* borrowed from the pipeline */
+	const char *source, *output;	/* good until the pipeline is freed */
 	uint64_t read, delivered, filtered, dead;
 	uint64_t sampled, limited, repeated, full; /* dropped, by reason */
 	uint64_t in_flight;		/* in memory, and */
@@ -283,6 +297,7 @@ struct weft_pipeline_counts {
 	int	sources, steps, outputs;
 	int64_t	elapsed;	/* ns                                           */
 };
+/* Names are good until the pipeline is freed, here too. */
 struct weft_step_counts { const char *name, *kind; uint64_t in, out, failed; };
 struct weft_output_counts {
 	const char *name;
@@ -291,7 +306,7 @@ struct weft_output_counts {
 	uint64_t queued, queue_bytes, queue_limit; /* batches, bytes            */
 	uint64_t waits;		/* so often the sources had to wait for it      */
 	uint64_t spilled_parcels, spilled_bytes;
-	bool	failing;
+	bool	failing;	/* it cannot be written to, or its places cannot be saved */
 };
 void	weft_pipeline_counts(weft_pipeline *p, struct weft_pipeline_counts *out);
 /* i from 0; false: there is none. */

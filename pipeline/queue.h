@@ -45,7 +45,7 @@ bool	queue_full(struct queue *q);
 int	queue_put(weft_ctx *ctx, struct queue *q, struct batch *b);
 void	queue_put_over(struct queue *q, struct batch *b);	/* full or not */
 void	queue_put_gap(struct queue *q, const struct gap *g);
-/* The oldest batch, whose place in the queue becomes g, which the caller fills in before anyone sees it. */
+/* The oldest batch; its place in the queue becomes a gap, filled in before anyone sees it. */
 bool	queue_drop_oldest(struct queue *q, void (*fill)(struct batch *b, struct gap *g, void *arg),
 	    void *arg);
 /* Waits for something until when (weft_now); NULL: nothing came, or it is closed and empty. */

@@ -4,8 +4,8 @@
  * Sources and outputs whose options are the same go on as they are: files stay open, connections
  * stay connected, queues keep what is in them.  The order: sources that change stop reading;
  * the gate closes, and all that was read goes to the outputs' queues; outputs that change deliver
- * what they have; the new ones are opened; then steps, outputs and sources are exchanged and the gate
- * opens.  Until the exchange every step can be taken back, and is, when one fails: the old
+ * what they have; the new ones are opened; then steps, outputs and sources are exchanged and the
+ * gate opens.  Until the exchange every step can be taken back, and is, when one fails: the old
  * configuration then goes on.
  */
 #include <stdlib.h>
@@ -103,7 +103,7 @@ check(struct reload *r)
 	if (!same_text(p->statedir, next->statedir))
 		return refuse(r, -EINVAL, "state: is another directory now; that needs a restart");
 	if (p->opt.unordered != next->opt.unordered)
-		return refuse(r, -EINVAL, "the order of lines is another one now; that needs a restart");
+		return refuse(r, -EINVAL, "order: is another one now; that needs a restart");
 	if (!same_text(p->opt.host, next->opt.host))
 		return refuse(r, -EINVAL, "host: is another name now; that needs a restart");
 	if (p->opt.batch != next->opt.batch)
@@ -192,7 +192,8 @@ hold_letters(struct reload *r)
 		if (!err && atomic_load(&o->letters))
 			err = ack_checkpoint(o, true);
 		if (err)
-			refuse(r, err, "output %s cannot let go of the dead letters in time", o->name);
+			refuse(r, err, "output %s cannot let go of the dead letters in time",
+			    o->name);
 	}
 	weft_ctx_free(patience);
 	return err;
@@ -619,7 +620,8 @@ weft_pipeline_reload(weft_pipeline *p, weft_pipeline *next)
 	err = weft_mutex_lock_ctx(patience, &p->reloading);
 	weft_ctx_free(patience);
 	if (err) {
-		refuse(r, err, "the reload before is still being taken back: an output takes nothing");
+		refuse(r, err, "the reload before is still being taken back: an output takes "
+		    "nothing");
 		free(r);
 		return err;
 	}

@@ -19,8 +19,8 @@
 #define HOUSEKEEPING	WEFT_SECOND
 
 /*
- * What the queues hold together is half of the memory: the stages in between need some, too.  One that
- * is not to stall others must be full before the memory is.
+ * What the queues hold together is half of the memory: the stages in between need some, too.  One
+ * that is not to stall others must be full before the memory is.
  */
 static size_t
 fair_part(weft_pipeline *p, const struct output *o)
@@ -401,7 +401,8 @@ watch_drain(weft_pipeline *p, weft_ctx *life)
 		over = weft_with_timeout(life, atomic_load(&p->drain));
 		weft_select(weft_on_done(over));
 		if (!weft_err(life)) {
-			pipeline_tell(p, "the outputs have not taken everything in %.0f s; giving up",
+			pipeline_tell(p, "the outputs have not taken everything in %.0f s; "
+			    "giving up",
 			    atomic_load(&p->drain) / 1e9);
 			weft_cancel(p->hard);
 		}

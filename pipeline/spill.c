@@ -50,8 +50,8 @@ spill_batch(struct output *o, struct batch *b)
 		if (has_room(o, b) && (err = spill_put(o, b)) == 0)
 			return true;
 		if (err && !told)
-			pipeline_tell(o->p, "%s: the disk queue takes nothing: %s; the sources wait",
-			    o->name, strerror(-err));
+			pipeline_tell(o->p, "%s: the disk queue takes nothing: %s; the sources "
+			    "wait", o->name, strerror(-err));
 		told |= err != 0;
 		/* what comes now must not overtake, so it waits for the disk queue to be empty */
 		if (!spill_going_on(o) || weft_sleep_ctx(o->ctx, 10 * WEFT_MS))

@@ -11,8 +11,8 @@
  *
  * A batch is sent on by a channel, and a stage ends when its channel is closed and empty.
  *
- * Locks, outermost first: reloading, gate, shape, output.busy, pipeline.lock, output.lock, the
- * state's own.
+ * Locks, outermost first: reloading, gate, output.busy (that of the dead letters last), shape,
+ * pipeline.lock, output.lock, the state's own.
  */
 #ifndef WEFT_PIPELINE_STAGE_H
 #define WEFT_PIPELINE_STAGE_H
@@ -64,7 +64,7 @@ struct source {
 	weft_ctx	*ctx;		/* cancelled: stop reading */
 	weft_waitgroup	 running;
 	bool		 gone, starting; /* taken out by a reload; put in by it */
-	bool		 restarting;	/* it will be, after a reload that was refused; under reloading */
+	bool		 restarting;	/* it will be, after a refused reload; under reloading */
 	counter		 read, bytes, lost, errors;
 	_Atomic int64_t	 failed;	/* when it told of the last error; 0: never */
 };
@@ -156,7 +156,7 @@ struct output {
 	uint64_t	 changes, saved; /* so often something changed; as of the last checkpoint */
 	struct account	*total, *unsaved; /* by source->index */
 	int		 naccounts;
-	uint64_t	*left;		/* by source->index, when the run is over: not delivered; or NULL */
+	uint64_t	*left;		/* by source->index, after the run: not delivered; or NULL */
 	struct stream	**dirty;
 	size_t		 ndirty, dirty_room;
 	bool		 spilling;	/* new batches go to the disk queue */
@@ -218,7 +218,7 @@ struct weft_pipeline {
 	int		 reloads;	/* going on; under lock */
 
 	weft_mutex	 telling;	/* one at a time; innermost */
-	weft_mutex	 lock;		/* what follows, and plan and sources for those who only look */
+	weft_mutex	 lock;		/* what follows; plan and sources for those who look */
 	struct map	 names;		/* that were given away: they outlive what they name */
 	struct stream	*streams;
 	struct past_file *past;		/* without a state: files that were read, */
@@ -269,7 +269,8 @@ bool	intake_settled(weft_pipeline *p, struct stream *st);
 void	streams_save(weft_pipeline *p);		/* what the state did not take before */
 void	streams_sweep(weft_pipeline *p, bool all);	/* frees what everybody is done with */
 void	standing_free(struct standing *at);
-struct standing *stream_standing(struct stream *st, struct output *o); /* o->lock held, or nobody else */
+/* o->lock held, or nobody else */
+struct standing *stream_standing(struct stream *st, struct output *o);
 
 /* worker.c, collector.c */
 void	worker_run(weft_pipeline *p, int number);

@@ -1,4 +1,4 @@
-/* try.c - a text through parsing and steps, without sources and outputs: for tests of configurations */
+/* try.c - a text through parsing and steps, without sources and outputs: to test configurations */
 #include <stdlib.h>
 
 #include "stage.h"
