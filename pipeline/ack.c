@@ -206,6 +206,21 @@ add_early(struct standing *at, const struct span *s)
 	at->early[i] = *s;
 }
 
+/*
+ * A span in the disk queue that b does not continue is one among others: a restart reads again what
+ * is before it, and b may be of that.
+ */
+void
+ack_displace(struct standing *at, const struct batch *b)
+{
+	struct mark *m = &at->mark;
+
+	if (m->ahead.to.offset > m->at.offset && m->ahead.to.offset != b->from) {
+		add_early(at, &m->ahead);
+		m->ahead = (struct span){ 0 };
+	}
+}
+
 /* Over the spans that begin where the mark stands. */
 static void
 absorb(struct standing *at)

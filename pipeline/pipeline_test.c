@@ -221,6 +221,7 @@ restarted(int when_full)
 	add_taker(p, "taker", &all, when_full);
 	add_file(p, "out", WEFT_OUTPUT_RAW);
 	CHECK_EQ(weft_pipeline_run(NULL, p), 0);
+	CHECK_STR(weft_pipeline_error(p), "");
 	CHECK(weft_pipeline_balanced(p));
 	weft_pipeline_free(p);
 	write_file("taken", all.got.data, all.got.len);

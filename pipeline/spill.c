@@ -62,7 +62,8 @@ spill_batch(struct output *o, struct batch *b)
 
 /* Returns the bytes it put there. */
 static size_t
-store(struct output *o, struct batch *b, const struct account *a, const struct span *ahead)
+store(struct output *o, struct batch *b, const struct account *a, const struct span *ahead,
+    const struct span *early, uint32_t nearly)
 {
 	struct state *s = o->p->state;
 	struct share share;
@@ -79,22 +80,30 @@ store(struct output *o, struct batch *b, const struct account *a, const struct s
 		state_spill_put(s, o->name, &row);
 	state_account_add(s, b->source->name, o->name, a);
 	if (b->stream->row)
-		state_ahead_put(s, o->name, b->stream->row, ahead);
+		state_ahead_put(s, o->name, b->stream->row, ahead, early, nearly);
 	share_finish(&share);
 	return row.data.len;
 }
 
-/* The span in the disk queue, with b behind it. */
+/* The span in the disk queue, with b behind it; and the spans beyond, which are yours to free. */
 static struct span
-longer(struct output *o, struct batch *b)
+longer(struct output *o, struct batch *b, struct span **early, uint32_t *n)
 {
-	const struct mark *m = &stream_standing(b->stream, o)->mark;
+	struct standing *at;
 	struct span s = ack_span(b);
 
-	if (m->ahead.to.offset == b->from && m->ahead.to.offset > m->at.offset) {
-		s.from = m->ahead.from;
-		s.first = m->ahead.first;
+	weft_mutex_lock(&o->lock);
+	at = stream_standing(b->stream, o);
+	ack_displace(at, b);
+	if (at->mark.ahead.to.offset == b->from && b->from > at->mark.at.offset) {
+		s.from = at->mark.ahead.from;
+		s.first = at->mark.ahead.first;
 	}
+	*n = at->nearly;
+	*early = xmalloc((*n + 1) * sizeof(**early));
+	if (*n)
+		memcpy(*early, at->early, *n * sizeof(**early));
+	weft_mutex_unlock(&o->lock);
 	return s;
 }
 
@@ -103,18 +112,19 @@ spill_put(struct output *o, struct batch *b)
 {
 	struct account a;
 	struct span ahead;
+	struct span *early;
+	uint32_t nearly;
 	size_t bytes;
 	int err;
 
 	ack_account(o, b, &a);
 	a.spilled = a.delivered;
 	a.delivered = 0;
-	weft_mutex_lock(&o->lock);
-	ahead = longer(o, b);
-	weft_mutex_unlock(&o->lock);
+	ahead = longer(o, b, &early, &nearly);
 	state_begin(o->p->state);
-	bytes = store(o, b, &a, &ahead);
+	bytes = store(o, b, &a, &ahead, early, nearly);
 	err = state_commit(o->p->state);
+	free(early);
 	if (err)
 		return err;
 	weft_mutex_lock(&o->lock);

@@ -286,6 +286,7 @@ void	ack_batch(struct output *o, struct batch *b, const struct rejects *r);
 void	ack_partial(struct output *o, struct batch *b, uint32_t last);
 void	ack_gap(struct output *o, const struct gap *g);
 /* lock held: b is in the disk queue and its counts are saved; or only counts, by source */
+void	ack_displace(struct standing *at, const struct batch *b);
 void	ack_spilled(struct output *o, struct batch *b, const struct account *a);
 bool	ack_account_only(struct output *o, const char *source, const struct account *a);
 void	ack_count(struct output *o, int source, const struct account *a); /* lock held */

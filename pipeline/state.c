@@ -65,9 +65,9 @@ static const char *const statements[STATEMENTS] = {
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (output, stream) DO UPDATE SET"
 	    " offset = ?3, lines = ?4, tail_len = ?5, tail_hash = ?6, early = ?7",
 	[AHEAD_PUT] = "INSERT INTO mark (output, stream, a_from, a_first, a_offset, a_lines,"
-	    " a_tail_len, a_tail_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+	    " a_tail_len, a_tail_hash, early) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 	    " ON CONFLICT (output, stream) DO UPDATE SET a_from = ?3, a_first = ?4,"
-	    " a_offset = ?5, a_lines = ?6, a_tail_len = ?7, a_tail_hash = ?8",
+	    " a_offset = ?5, a_lines = ?6, a_tail_len = ?7, a_tail_hash = ?8, early = ?9",
 	/* of a group's rows SQLite takes the one with the maximum */
 	[ADOPT] = "INSERT OR IGNORE INTO mark (output, stream, offset, lines, tail_len, tail_hash)"
 	    " SELECT ?1, stream, max(offset), lines, tail_len, tail_hash FROM mark"
@@ -477,7 +477,8 @@ state_mark_put(struct state *s, const char *output, int64_t row, const struct pl
 }
 
 void
-state_ahead_put(struct state *s, const char *output, int64_t row, const struct span *ahead)
+state_ahead_put(struct state *s, const char *output, int64_t row, const struct span *ahead,
+    const struct span *early, uint32_t n)
 {
 	sqlite3_stmt *q = state_query(s, AHEAD_PUT);
 
@@ -486,5 +487,7 @@ state_ahead_put(struct state *s, const char *output, int64_t row, const struct s
 	sqlite3_bind_int64(q, 3, ahead->from);
 	sqlite3_bind_int64(q, 4, ahead->first);
 	bind_place(q, 5, &ahead->to);
+	if (n)
+		sqlite3_bind_blob(q, 9, early, n * sizeof(*early), SQLITE_STATIC);
 	state_done(s, q);
 }

@@ -56,7 +56,7 @@ bool	state_mark_early(struct state *s, const char *output, int64_t row, struct m
 void	state_mark_put(struct state *s, const char *output, int64_t row, const struct place *at,
 	    const struct span *early, uint32_t n);
 void	state_ahead_put(struct state *s, const char *output, int64_t row,
-	    const struct span *ahead);
+	    const struct span *ahead, const struct span *early, uint32_t n);
 
 /* A row of the ledger: what an output has made of a source's lines.  add adds. */
 struct account {

@@ -39,7 +39,7 @@ TEST(StateIsThereTheNextTime)
 	row = state_stream_new(s, "app", "/var/log/app.log", &id);
 	state_output_new(s, "disk");
 	state_mark_put(s, "disk", row, &at, early, 2);
-	state_ahead_put(s, "disk", row, &early[1]);
+	state_ahead_put(s, "disk", row, &early[1], early, 2);
 	state_account_add(s, "app", "disk", &a);
 	state_account_add(s, "app", "disk", &a);
 	state_output_put(s, "disk", "len\0gth", 7);
