@@ -228,14 +228,16 @@ absorb(struct standing *at)
 	struct mark *m = &at->mark;
 	uint32_t n = 0;
 
+	if (m->ahead.to.offset > m->at.offset && m->ahead.from <= m->at.offset)
+		m->at = m->ahead.to;
 	for (; n < at->nearly && at->early[n].from <= m->at.offset; n++)
 		if (at->early[n].to.offset > m->at.offset)
 			m->at = at->early[n].to;
 	at->nearly -= n;
-	if (n)
-		memmove(at->early, at->early + n, at->nearly * sizeof(*at->early));
-	if (m->ahead.to.offset > m->at.offset && m->ahead.from <= m->at.offset)
-		m->at = m->ahead.to;
+	if (!n)
+		return;
+	memmove(at->early, at->early + n, at->nearly * sizeof(*at->early));
+	absorb(at);			/* one may lead to what is in the disk queue */
 }
 
 /*
