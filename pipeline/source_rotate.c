@@ -101,13 +101,17 @@ open_if_holds(const char *path, const struct look *l, const struct file_id *id,
 	return 0;
 }
 
-/* May it be a copy: a regular file that nobody reads, and not the one that was copied? */
+/*
+ * May it be a copy: a regular file that nobody reads, and not the one that was copied?  What an
+ * output has written raw begins like what it was read from, and is none.
+ */
 static bool
 may_hold(struct files *f, const struct look *l, const struct file_id *id)
 {
 	struct tail *t = files_by_inode(f, l->dev, l->ino);
 
-	if (!S_ISREG(l->mode) || l->size == 0 || (l->dev == id->dev && l->ino == id->ino))
+	if (!S_ISREG(l->mode) || l->size == 0 || (l->dev == id->dev && l->ino == id->ino) ||
+	    f->in->ours(f->in, l->dev, l->ino))
 		return false;
 	return !t || t->fresh || t->doubt;
 }
