@@ -251,10 +251,23 @@ end_outputs(struct reload *r)
 	return err;
 }
 
+/* The sockets of the sources that were stopped: whoever takes over an address gets them. */
+static struct syslog_heritage
+heritage(struct reload *r)
+{
+	struct syslog_heritage h = { .from = xcalloc(r->p->nsources + 1, sizeof(*h.from)) };
+
+	for (int i = 0; i < r->p->nsources; i++)
+		if (r->stopped[i] && r->p->sources[i]->sockets)
+			h.from[h.n++] = r->p->sources[i]->sockets;
+	return h;
+}
+
 static int
 open_new(struct reload *r)
 {
 	weft_pipeline *p = r->p, *next = r->next;
+	struct syslog_heritage h = heritage(r);
 	struct buf err = { 0 };
 	int e = 0;
 
@@ -263,7 +276,8 @@ open_new(struct reload *r)
 	next->state = p->state;
 	for (int i = 0; i < next->nsources && !e; i++)
 		if (!r->kept_source[i])
-			e = run_open_source(next, next->sources[i], &err);
+			e = run_open_source(next, next->sources[i], &h, &err);
+	free(h.from);
 	for (int i = 0; i < next->plan.noutputs && !e; i++)
 		if (!r->same[i])
 			e = run_open_output(next, next->plan.outputs[i], &err);
@@ -276,8 +290,11 @@ open_new(struct reload *r)
 }
 
 static void
-close_new(weft_pipeline *next)
+close_new(struct reload *r)
 {
+	weft_pipeline *next = r->next;
+	struct syslog_heritage h = heritage(r);
+
 	for (int i = 0; i < next->plan.noutputs; i++) {
 		sink_close(next->plan.outputs[i]->sink);
 		next->plan.outputs[i]->sink = NULL;
@@ -285,9 +302,12 @@ close_new(weft_pipeline *next)
 		next->plan.outputs[i]->ctx = NULL;
 	}
 	for (int i = 0; i < next->nsources; i++) {
+		for (int j = 0; j < h.n; j++)
+			source_syslog_inherit(h.from[j], next->sources[i]->sockets);
 		source_syslog_close(next->sources[i]->sockets);
 		next->sources[i]->sockets = NULL;
 	}
+	free(h.from);
 	server_stop(next->server);
 	next->server = NULL;
 	next->ctx = next->hard = NULL;
@@ -300,7 +320,7 @@ take_back(struct reload *r)
 {
 	weft_pipeline *p = r->p;
 
-	close_new(r->next);
+	close_new(r);
 	while (r->ended > 0) {
 		struct output *o = leaving(r, --r->ended);
 
@@ -494,8 +514,13 @@ exchange_sources(struct reload *r)
 	weft_pipeline *p = r->p, *next = r->next;
 	int left = 0;
 
-	for (int i = 0; i < p->nsources; i++)
-		p->sources[i]->gone |= r->stopped[i];
+	for (int i = 0; i < p->nsources; i++) {
+		if (!r->stopped[i])
+			continue;
+		p->sources[i]->gone = true;
+		source_syslog_close(p->sources[i]->sockets);	/* what nobody has taken over */
+		p->sources[i]->sockets = NULL;
+	}
 	for (int i = 0; i < next->nsources; i++) {
 		struct source *s = next->sources[i], *old = source_named(p, s->name);
 

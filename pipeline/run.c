@@ -177,20 +177,24 @@ run_reopen_output(weft_pipeline *p, struct output *o)
 	weft_go_stack(WORKER_STACK, run_again, p, o);
 }
 
-/* Under p->reloading.  True: it runs again, or somebody else has taken its place. */
+/* Under p->reloading.  True: it runs again, or somebody else has its place, or nobody will. */
 static bool
 try_restart(weft_pipeline *p, struct source *s, struct buf *err)
 {
+	struct syslog_sockets *old = s->sockets;
+
 	if (s->gone || p->sources[s->index] != s)
 		return true;
 	weft_ctx_free(s->ctx);
 	s->ctx = NULL;
 	state_known_free(s->known);
 	s->known = NULL;
-	source_syslog_close(s->sockets);
 	s->sockets = NULL;
-	if (run_open_source(p, s, err) && !weft_err(p->ctx))
-		return false;
+	if (run_open_source(p, s, &(struct syslog_heritage){ &old, 1 }, err)) {
+		s->sockets = old;
+		return weft_err(p->ctx) != 0;
+	}
+	source_syslog_close(old);
 	p->reloaded = true;
 	intake_start(s);
 	return true;
@@ -238,11 +242,13 @@ run_start_output(weft_pipeline *p, struct output *o)
 
 /* Sockets and the like, so that what fails is known before anything starts. */
 int
-run_open_source(weft_pipeline *p, struct source *s, struct buf *err)
+run_open_source(weft_pipeline *p, struct source *s, const struct syslog_heritage *h,
+    struct buf *err)
 {
 	s->p = p;
 	intake_init(s);
-	return s->opt.listen && !s->sockets ? source_syslog_listen(&s->opt, &s->sockets, err) : 0;
+	return s->opt.listen && !s->sockets ?
+	    source_syslog_relisten(&s->opt, h, &s->sockets, err) : 0;
 }
 
 /* Which sources an output takes. */
@@ -305,7 +311,7 @@ open_all(weft_pipeline *p, struct buf *err)
 	if (!e && p->listen)
 		e = server_open(p, p->listen, &p->server, err);
 	for (int i = 0; !e && !p->replay && i < p->nsources; i++)
-		e = run_open_source(p, p->sources[i], err);
+		e = run_open_source(p, p->sources[i], NULL, err);
 	for (int i = 0; !e && i < p->plan.noutputs; i++)
 		e = run_open_output(p, p->plan.outputs[i], err);
 	return e;
@@ -523,8 +529,7 @@ tell_left_over(weft_pipeline *p)
 	struct weft_ledger_row *rows;
 	int n = ledger_all(p, &rows);
 
-	/* -EPIPE: nobody reads it any more, which is no news */
-	for (int i = 0; i < n && p->first_error != -EPIPE; i++) {
+	for (int i = 0; i < n; i++) {
 		if (!rows[i].in_flight)
 			continue;
 		keep_left_over(p, i, rows[i].in_flight);

@@ -98,6 +98,14 @@ int	source_syslog_check(const struct weft_source_options *o, struct buf *err);
 struct syslog_sockets;
 int	source_syslog_listen(const struct weft_source_options *o, struct syslog_sockets **out,
 	    struct buf *err);
+/*
+ * Likewise, but sockets for datagrams are taken over, with what is in them, from sources that
+ * had these addresses and have ended.  inherit gives them back, when nothing comes of it.
+ */
+struct syslog_heritage { struct syslog_sockets **from; int n; };
+int	source_syslog_relisten(const struct weft_source_options *o,
+	    const struct syslog_heritage *h, struct syslog_sockets **out, struct buf *err);
+void	source_syslog_inherit(struct syslog_sockets *to, struct syslog_sockets *from);
 void	source_syslog_run(weft_ctx *ctx, struct intake *in, struct syslog_sockets *s,
 	    const struct weft_source_options *o);
 void	source_syslog_close(struct syslog_sockets *s);	/* after run; NULL: nothing */

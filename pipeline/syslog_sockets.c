@@ -229,6 +229,52 @@ apart(void)
 	return c == '1';
 }
 
+/* Only datagrams: what listens for connections was closed in good order. */
+static bool
+inherit(struct syslog_socket *one, struct syslog_sockets *from)
+{
+	for (int i = 0; from && i < from->n; i++) {
+		struct syslog_socket *old = &from->all[i];
+
+		if (old->fd < 0 || strcmp(old->address, one->address) != 0)
+			continue;
+		one->kind = old->kind;
+		one->fd = old->fd;
+		one->path = old->path;
+		old->fd = -1;
+		old->path = NULL;
+		return true;
+	}
+	return false;
+}
+
+void
+source_syslog_inherit(struct syslog_sockets *to, struct syslog_sockets *from)
+{
+	for (int i = 0; to && i < to->n; i++)
+		if (to->all[i].fd < 0 && !to->all[i].listener)
+			inherit(&to->all[i], from);
+}
+
+static bool
+inherit_all(struct syslog_sockets *s, const char *address, const struct syslog_heritage *h)
+{
+	bool found = false;
+
+	for (int i = 0; h && i < h->n; i++)
+		for (;;) {	/* there may be two of them, see open_address */
+			struct syslog_socket *one = add_socket(s, address);
+
+			if (!inherit(one, h->from[i])) {
+				free(one->address);
+				s->n--;
+				break;
+			}
+			found = true;
+		}
+	return found;
+}
+
 static int
 open_address(struct syslog_sockets *s, const char *address)
 {
@@ -315,6 +361,7 @@ source_syslog_check(const struct weft_source_options *o, struct buf *err)
 
 struct opening {
 	struct syslog_sockets *s;
+	const struct syslog_heritage *heritage;
 	struct buf	*err;
 };
 
@@ -322,7 +369,7 @@ static int
 open_word(void *arg, const char *address)
 {
 	struct opening *o = arg;
-	int err = open_address(o->s, address);
+	int err = inherit_all(o->s, address, o->heritage) ? 0 : open_address(o->s, address);
 
 	if (err)
 		explain(o->err, address, err);
@@ -333,12 +380,21 @@ int
 source_syslog_listen(const struct weft_source_options *o, struct syslog_sockets **out,
     struct buf *err)
 {
+	return source_syslog_relisten(o, NULL, out, err);
+}
+
+int
+source_syslog_relisten(const struct weft_source_options *o, const struct syslog_heritage *h,
+    struct syslog_sockets **out, struct buf *err)
+{
 	struct syslog_sockets *s = xcalloc(1, sizeof(*s));
 	int bad = set_up(o, &s->tls, err);
 
 	s->most = SYSLOG_CONNECTIONS;
 	if (!bad)
-		bad = each_address(o->listen, open_word, &(struct opening){ s, err });
+		bad = each_address(o->listen, open_word, &(struct opening){ s, h, err });
+	for (int i = 0; bad && h && i < h->n; i++)
+		source_syslog_inherit(h->from[i], s);
 	if (bad)
 		source_syslog_close(s);
 	else
