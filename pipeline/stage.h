@@ -1,7 +1,8 @@
 /*
  * stage.h - the pipeline's insides, shared by its stages
  *
- *	intake.c     what sources use: batches to fill, streams, submitting
+ *	intake.c     what sources use: batches to fill, streams, submitting; streams.c: what is
+ *	             remembered of those
  *	worker.c     W goroutines: parse, steps, render
  *	collector.c  one goroutine: the batches of a stream in order again, to every output
  *	output.c     one goroutine per output: queue, sink, retries; ack.c: what it acknowledges
@@ -266,6 +267,11 @@ struct stream *intake_open(struct source *s, const char *owner, const char *only
 struct known_file *intake_known(weft_pipeline *p, const char *owner);
 /* gate held: is every output past its end, and does the state know? */
 bool	intake_settled(weft_pipeline *p, struct stream *st);
+
+/* streams.c */
+int	streams_recall(struct source *s);	/* finds what it knew; an error of the state's */
+void	stream_add(weft_pipeline *p, struct stream *st);
+int	stream_save_id(weft_pipeline *p, struct stream *st);
 void	streams_save(weft_pipeline *p);		/* what the state did not take before */
 void	streams_sweep(weft_pipeline *p, bool all);	/* frees what everybody is done with */
 void	standing_free(struct standing *at);
