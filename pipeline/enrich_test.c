@@ -5,45 +5,7 @@
 #include "step_impl.h"
 #include "testfiles.h"
 #include "testlines.h"
-
-static struct step *
-made(struct step *s, struct buf *err)
-{
-	if (!s)
-		weft_logf("%s", buf_str(err));
-	REQUIRE(s != NULL);
-	CHECK_EQ(err->len, 0);
-	return s;
-}
-
-static struct line *
-add(struct test_lines *tb, const char *text)
-{
-	return test_parse(tb, text, strlen(text), WEFT_LINE_AUTO, true);
-}
-
-/* Only the fields that steps have added. */
-static const char *
-added(struct test_lines *tb, const struct line *l)
-{
-	tb->out.len = 0;
-	for (int i = 0; i < l->nfields; i++) {
-		const struct field *f = &tb->b->fields[l->field + i];
-
-		if (f->added)
-			buf_printf(&tb->out, "%s%.*s%c%.*s", tb->out.len ? " " : "", (int)f->klen,
-			    f->key, f->kind == FIELD_RAW ? ':' : '=', (int)f->len, f->value);
-	}
-	return buf_str(&tb->out);
-}
-
-static void
-check_error(struct step *s, struct buf *err, const char *want)
-{
-	CHECK(s == NULL);
-	CHECK_STR(buf_str(err), want);
-	buf_finish(err);
-}
+#include "teststeps.h"
 
 static void
 set(struct test_lines *tb, const char *field, const char *value)

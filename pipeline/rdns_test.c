@@ -7,39 +7,9 @@
 #include "step_impl.h"
 #include "step_rdns.h"
 #include "testlines.h"
+#include "teststeps.h"
 #include "weft/sync.h"
 #include "weft/time.h"
-
-static struct step *
-made(struct step *s, struct buf *err)
-{
-	if (!s)
-		weft_logf("%s", buf_str(err));
-	REQUIRE(s != NULL);
-	CHECK_EQ(err->len, 0);
-	return s;
-}
-
-static struct line *
-add(struct test_lines *tb, const char *text)
-{
-	return test_parse(tb, text, strlen(text), WEFT_LINE_AUTO, true);
-}
-
-/* Only the fields that steps have added. */
-static const char *
-added(struct test_lines *tb, const struct line *l)
-{
-	tb->out.len = 0;
-	for (int i = 0; i < l->nfields; i++) {
-		const struct field *f = &tb->b->fields[l->field + i];
-
-		if (f->added)
-			buf_printf(&tb->out, "%s%.*s%c%.*s", tb->out.len ? " " : "", (int)f->klen,
-			    f->key, f->kind == FIELD_RAW ? ':' : '=', (int)f->len, f->value);
-	}
-	return buf_str(&tb->out);
-}
 
 static struct {
 	_Atomic int asked, out, most;

@@ -5,25 +5,9 @@
 #include "pipeline.h"
 #include "step_impl.h"
 #include "testlines.h"
+#include "teststeps.h"
 #include "weft/sync.h"
 #include "weft/time.h"
-
-/* An error is a failure, and told. */
-static struct step *
-made(struct step *s, struct buf *err)
-{
-	if (!s)
-		weft_logf("%s", buf_str(err));
-	REQUIRE(s != NULL);
-	CHECK_EQ(err->len, 0);
-	return s;
-}
-
-static struct line *
-add(struct test_lines *t, const char *text)
-{
-	return test_parse(t, text, strlen(text), WEFT_LINE_AUTO, true);
-}
 
 /* A letter for each line's fate. */
 static const char *

@@ -43,7 +43,8 @@ int weft_main(int argc, char **argv)
 	weft_pipeline *p = weft_pipeline_new(&(struct weft_pipeline_options){ .host = "here" });
 
 	(void)argc, (void)argv;
-	weft_pipeline_source(p, "shop", &(struct weft_source_options){ .file = path, .once = true });
+	weft_pipeline_source(p, "shop", &(struct weft_source_options){
+	    .file = path, .once = true });
 	weft_pipeline_step(p, "look", look, "eu");
 	weft_pipeline_output(p, "screen", &(struct weft_output_options){
 	    .call = show, .arg = stdout, .format = WEFT_OUTPUT_LOGFMT });
