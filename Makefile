@@ -73,7 +73,7 @@ EXAMPLES = $(patsubst %.c,$B/%,$(compiles))
 all: $(LIBS) $(PROGRAMS)
 # make all of what make check runs
 tests: all $(TESTS) $B/failing.test $B/kernels.test $B/bench.test $B/testing_examples.test \
-    $(PIPE:%=$B/%_load) $(EXAMPLES)
+    $(PIPE:%=$B/%_load) $(if $(PIPE),$B/faults.test) $(EXAMPLES)
 
 # setup first, by itself: what builds may have to be installed
 JOBS	= $(MAKE) --no-print-directory -s -j$(shell nproc)
@@ -92,6 +92,10 @@ explore: setup
 	@tools/explore $B $(EXPLORE)
 	@$(JOBS) MODE=explore $(patsubst %,build/explore/%.test,weft testing patterns workerpool)
 	@tools/explore build/explore $$(($(EXPLORE) * 2 / 5))
+# make faults: what goes wrong around the pipeline: kills, full disks, servers that go; RUN=REGEXP
+faults: setup
+	@$(JOBS) $B/weft-pipeline $B/faults.test
+	@tools/check-faults $B all $(RUN)
 bench: setup
 	@$(JOBS) $B/bench.test
 	@bench/run $B/bench.test
@@ -147,6 +151,13 @@ $B/pipeline_load: $(call obj,$(wildcard bench/pipeline/*.c)) $B/libweft.a
 	$(LINK)
 $B/testing_examples.test: $(call obj,$(wildcard examples/testing/*.c)) $(RT)
 	$(LINK)
+# what goes wrong around the pipeline; inject.so is preloaded into it
+$B/faults.test: $(call obj,$(filter-out %/inject.c,$(wildcard pipeline/faults/*.c))) $B/libweft-pipeline.a \
+    $B/libweft-patterns.a $(RT) | $B/inject.so
+	$(CC) $(ALL) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(PIPE_LIBS) -ldl $(LDLIBS)
+$B/inject.so: pipeline/faults/inject.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
 $B/weft-%: $B/%/main.o $B/libweft-%.a $B/libweft-patterns.a $B/libweft.a
 	$(LINK)
 $B/examples/%: $B/examples/%.o $$(if $$(findstring _redis,$$*),$(REDIS)) \
@@ -199,6 +210,6 @@ install_pc = for pc in $1; do sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$pc.pc || exit 1; done
 
 .DELETE_ON_ERROR:
-.PHONY: all tests run check explore race asan aarch64 bench bench-patterns bench-pipeline setup format clean help install install-race
+.PHONY: all tests run check explore faults race asan aarch64 bench bench-patterns bench-pipeline setup format clean help install install-race
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

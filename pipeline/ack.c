@@ -206,19 +206,53 @@ add_early(struct standing *at, const struct span *s)
 	at->early[i] = *s;
 }
 
+/* The spans that an earlier run has settled beyond the mark; they are holes in what is new. */
+void
+ack_take_up(struct standing *at, struct span *beyond, uint32_t n)
+{
+	at->resume = at->saved = at->mark.at.offset;
+	at->holes = xcalloc(n + 1, sizeof(*at->holes));
+	at->holes[0] = at->mark.ahead;
+	for (uint32_t i = 0; i < n; i++) {
+		at->holes[i + 1] = beyond[i];
+		add_early(at, &beyond[i]);
+	}
+	at->nholes = n + 1;
+	at->spilled = beyond;
+	at->nspilled = n;
+}
+
 /*
- * A span in the disk queue that b does not continue is one among others: a restart reads again what
- * is before it, and b may be of that.
+ * A span in the disk queue that b does not continue is one among others from now on.  The state has
+ * to know of it until the mark that is saved is beyond it, wherever the mark in memory is.
  */
 void
 ack_displace(struct standing *at, const struct batch *b)
 {
 	struct mark *m = &at->mark;
 
-	if (m->ahead.to.offset > m->at.offset && m->ahead.to.offset != b->from) {
-		add_early(at, &m->ahead);
-		m->ahead = (struct span){ 0 };
+	if (m->ahead.to.offset == b->from)
+		return;
+	if (m->ahead.to.offset > at->saved) {
+		at->spilled = xrealloc(at->spilled, (at->nspilled + 1) * sizeof(*at->spilled));
+		at->spilled[at->nspilled++] = m->ahead;
 	}
+	if (m->ahead.to.offset > m->at.offset)
+		add_early(at, &m->ahead);
+	m->ahead = (struct span){ 0 };
+}
+
+/* The mark is saved: what it has passed need not be known any more. */
+static void
+forget_spilled(struct standing *at, uint64_t saved)
+{
+	uint32_t left = 0;
+
+	at->saved = saved;
+	for (uint32_t i = 0; i < at->nspilled; i++)
+		if (at->spilled[i].to.offset > saved)
+			at->spilled[left++] = at->spilled[i];
+	at->nspilled = left;
 }
 
 /* Over the spans that begin where the mark stands. */
@@ -426,6 +460,8 @@ saved(const struct saving *v)
 	for (size_t i = 0; i < o->ndirty; i++) {
 		struct standing *at = stream_standing(o->dirty[i], o);
 
+		if (i < v->n)
+			forget_spilled(at, v->marks[i].at.offset);
 		at->dirty = i >= v->n || at->changes != v->stream_changes[i];
 		if (at->dirty)
 			o->dirty[left++] = o->dirty[i];

@@ -95,15 +95,11 @@ static void
 take_up(struct output *o, struct stream *st)
 {
 	struct standing *at = stream_standing(st, o);
+	struct span *beyond;
+	uint32_t n;
 
-	if (!state_mark_early(o->p->state, o->name, st->row, &at->mark, &at->early, &at->nearly))
-		return;
-	at->resume = at->mark.at.offset;
-	at->nholes = at->nearly + 1;
-	at->holes = xcalloc(at->nholes, sizeof(*at->holes));
-	at->holes[0] = at->mark.ahead;
-	for (uint32_t i = 0; i < at->nearly; i++)
-		at->holes[i + 1] = at->early[i];
+	if (state_mark_early(o->p->state, o->name, st->row, &at->mark, &beyond, &n))
+		ack_take_up(at, beyond, n);
 }
 
 static void

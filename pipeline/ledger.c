@@ -41,7 +41,8 @@ beyond(const struct standing *at)
 	for (uint32_t i = 0; i < at->nearly; i++)
 		n += at->early[i].to.lines - at->early[i].first + 1;
 	if (m->ahead.to.offset > m->at.offset)
-		n += m->ahead.to.lines - m->ahead.first + 1;
+		n += m->ahead.to.lines -
+		    (m->ahead.first - 1 > m->at.lines ? m->ahead.first - 1 : m->at.lines);
 	return n;
 }
 

@@ -63,7 +63,7 @@ spill_batch(struct output *o, struct batch *b)
 /* Returns the bytes it put there. */
 static size_t
 store(struct output *o, struct batch *b, const struct account *a, const struct span *ahead,
-    const struct span *early, uint32_t nearly)
+    const struct span *spilled, uint32_t nspilled)
 {
 	struct state *s = o->p->state;
 	struct share share;
@@ -80,14 +80,14 @@ store(struct output *o, struct batch *b, const struct account *a, const struct s
 		state_spill_put(s, o->name, &row);
 	state_account_add(s, b->source->name, o->name, a);
 	if (b->stream->row)
-		state_ahead_put(s, o->name, b->stream->row, ahead, early, nearly);
+		state_ahead_put(s, o->name, b->stream->row, ahead, spilled, nspilled);
 	share_finish(&share);
 	return row.data.len;
 }
 
-/* The span in the disk queue, with b behind it; and the spans beyond, which are yours to free. */
+/* The span in the disk queue, with b behind it; and those before, which are yours to free. */
 static struct span
-longer(struct output *o, struct batch *b, struct span **early, uint32_t *n)
+longer(struct output *o, struct batch *b, struct span **spilled, uint32_t *n)
 {
 	struct standing *at;
 	struct span s = ack_span(b);
@@ -95,14 +95,14 @@ longer(struct output *o, struct batch *b, struct span **early, uint32_t *n)
 	weft_mutex_lock(&o->lock);
 	at = stream_standing(b->stream, o);
 	ack_displace(at, b);
-	if (at->mark.ahead.to.offset == b->from && b->from > at->mark.at.offset) {
+	if (at->mark.ahead.to.offset) {
 		s.from = at->mark.ahead.from;
 		s.first = at->mark.ahead.first;
 	}
-	*n = at->nearly;
-	*early = xmalloc((*n + 1) * sizeof(**early));
+	*n = at->nspilled;
+	*spilled = xmalloc((*n + 1) * sizeof(**spilled));
 	if (*n)
-		memcpy(*early, at->early, *n * sizeof(**early));
+		memcpy(*spilled, at->spilled, *n * sizeof(**spilled));
 	weft_mutex_unlock(&o->lock);
 	return s;
 }
@@ -112,19 +112,19 @@ spill_put(struct output *o, struct batch *b)
 {
 	struct account a;
 	struct span ahead;
-	struct span *early;
-	uint32_t nearly;
+	struct span *spilled;
+	uint32_t nspilled;
 	size_t bytes;
 	int err;
 
 	ack_account(o, b, &a);
 	a.spilled = a.delivered;
 	a.delivered = 0;
-	ahead = longer(o, b, &early, &nearly);
+	ahead = longer(o, b, &spilled, &nspilled);
 	state_begin(o->p->state);
-	bytes = store(o, b, &a, &ahead, early, nearly);
+	bytes = store(o, b, &a, &ahead, spilled, nspilled);
 	err = state_commit(o->p->state);
-	free(early);
+	free(spilled);
 	if (err)
 		return err;
 	weft_mutex_lock(&o->lock);

@@ -75,6 +75,9 @@ struct standing {
 	struct mark	 mark;
 	struct span	*early;		/* settled beyond the mark, when order is not kept; */
 	uint32_t	 nearly;	/* by from */
+	struct span	*spilled;	/* in the disk queue, before mark.ahead, and beyond what of */
+	uint32_t	 nspilled;	/* the mark is saved */
+	uint64_t	 saved;		/* mark.at.offset, as the state has it */
 	uint64_t	 resume;	/* what is before was settled in an earlier run, */
 	struct span	*holes;		/* and so was what is in one of these */
 	uint32_t	 nholes;
@@ -292,6 +295,8 @@ void	ack_batch(struct output *o, struct batch *b, const struct rejects *r);
 void	ack_partial(struct output *o, struct batch *b, uint32_t last);
 void	ack_gap(struct output *o, const struct gap *g);
 /* lock held: b is in the disk queue and its counts are saved; or only counts, by source */
+/* lock held, or nobody else: of an earlier run, which are taken; before b goes to disk */
+void	ack_take_up(struct standing *at, struct span *beyond, uint32_t n);
 void	ack_displace(struct standing *at, const struct batch *b);
 void	ack_spilled(struct output *o, struct batch *b, const struct account *a);
 bool	ack_account_only(struct output *o, const char *source, const struct account *a);

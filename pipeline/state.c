@@ -28,7 +28,7 @@ static const char schema[] =
 "CREATE INDEX stream_source ON stream (source);"
 "CREATE TABLE mark (output TEXT, stream INTEGER, offset INTEGER DEFAULT 0,"
 " lines INTEGER DEFAULT 0, tail_len INTEGER DEFAULT 0, tail_hash INTEGER DEFAULT 0,"
-" early BLOB, a_from INTEGER DEFAULT 0, a_first INTEGER DEFAULT 0,"
+" early BLOB, spilled BLOB, a_from INTEGER DEFAULT 0, a_first INTEGER DEFAULT 0,"
 " a_offset INTEGER DEFAULT 0, a_lines INTEGER DEFAULT 0, a_tail_len INTEGER DEFAULT 0,"
 " a_tail_hash INTEGER DEFAULT 0,"
 " PRIMARY KEY (output, stream)) WITHOUT ROWID;"
@@ -60,14 +60,14 @@ static const char *const statements[STATEMENTS] = {
 	[STREAM_KNOWN] = "SELECT id, name, dev, ino, btime, head_len, head_hash, done FROM stream"
 	    " WHERE source = ?1 ORDER BY id",
 	[MARK] = "SELECT offset, lines, tail_len, tail_hash, a_from, a_first, a_offset, a_lines,"
-	    " a_tail_len, a_tail_hash, early FROM mark WHERE output = ?1 AND stream = ?2",
+	    " a_tail_len, a_tail_hash, early, spilled FROM mark WHERE output = ?1 AND stream = ?2",
 	[MARK_PUT] = "INSERT INTO mark (output, stream, offset, lines, tail_len, tail_hash, early)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (output, stream) DO UPDATE SET"
 	    " offset = ?3, lines = ?4, tail_len = ?5, tail_hash = ?6, early = ?7",
 	[AHEAD_PUT] = "INSERT INTO mark (output, stream, a_from, a_first, a_offset, a_lines,"
-	    " a_tail_len, a_tail_hash, early) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+	    " a_tail_len, a_tail_hash, spilled) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 	    " ON CONFLICT (output, stream) DO UPDATE SET a_from = ?3, a_first = ?4,"
-	    " a_offset = ?5, a_lines = ?6, a_tail_len = ?7, a_tail_hash = ?8, early = ?9",
+	    " a_offset = ?5, a_lines = ?6, a_tail_len = ?7, a_tail_hash = ?8, spilled = ?9",
 	/* of a group's rows SQLite takes the one with the maximum */
 	[ADOPT] = "INSERT OR IGNORE INTO mark (output, stream, offset, lines, tail_len, tail_hash)"
 	    " SELECT ?1, stream, max(offset), lines, tail_len, tail_hash FROM mark"
@@ -424,6 +424,18 @@ bind_place(sqlite3_stmt *q, int i, const struct place *p)
 	sqlite3_bind_int64(q, i + 3, p->tail_hash);
 }
 
+static void
+add_spans(sqlite3_stmt *q, int column, struct span **spans, uint32_t *n)
+{
+	uint32_t more = sqlite3_column_bytes(q, column) / sizeof(**spans);
+
+	if (!more)
+		return;
+	*spans = xrealloc(*spans, (*n + more) * sizeof(**spans));
+	memcpy(*spans + *n, sqlite3_column_blob(q, column), more * sizeof(**spans));
+	*n += more;
+}
+
 bool
 state_mark_early(struct state *s, const char *output, int64_t row, struct mark *m,
     struct span **early, uint32_t *n)
@@ -441,11 +453,8 @@ state_mark_early(struct state *s, const char *output, int64_t row, struct mark *
 		m->ahead.from = sqlite3_column_int64(q, 4);
 		m->ahead.first = sqlite3_column_int64(q, 5);
 		m->ahead.to = column_place(q, 6);
-		*n = sqlite3_column_bytes(q, 10) / sizeof(**early);
-		if (*n) {
-			*early = xmalloc(*n * sizeof(**early));
-			memcpy(*early, sqlite3_column_blob(q, 10), *n * sizeof(**early));
-		}
+		add_spans(q, 10, early, n);
+		add_spans(q, 11, early, n);
 	}
 	state_done(s, q);
 	return found;
@@ -478,7 +487,7 @@ state_mark_put(struct state *s, const char *output, int64_t row, const struct pl
 
 void
 state_ahead_put(struct state *s, const char *output, int64_t row, const struct span *ahead,
-    const struct span *early, uint32_t n)
+    const struct span *spilled, uint32_t n)
 {
 	sqlite3_stmt *q = state_query(s, AHEAD_PUT);
 
@@ -488,6 +497,6 @@ state_ahead_put(struct state *s, const char *output, int64_t row, const struct s
 	sqlite3_bind_int64(q, 4, ahead->first);
 	bind_place(q, 5, &ahead->to);
 	if (n)
-		sqlite3_bind_blob(q, 9, early, n * sizeof(*early), SQLITE_STATIC);
+		sqlite3_bind_blob(q, 9, spilled, n * sizeof(*spilled), SQLITE_STATIC);
 	state_done(s, q);
 }

@@ -50,13 +50,14 @@ struct mark {
 	struct span	ahead;		/* in the disk queue; to.offset 0: nothing */
 };
 bool	state_mark(struct state *s, const char *output, int64_t row, struct mark *m);
-/* The early spans, n of them, are yours to free. */
+/* The spans beyond, of both kinds but for the last spilled one, are yours to free; in no order. */
 bool	state_mark_early(struct state *s, const char *output, int64_t row, struct mark *m,
 	    struct span **early, uint32_t *n);
 void	state_mark_put(struct state *s, const char *output, int64_t row, const struct place *at,
 	    const struct span *early, uint32_t n);
+/* ahead is the span in the disk queue that still grows, spilled are those before it. */
 void	state_ahead_put(struct state *s, const char *output, int64_t row,
-	    const struct span *ahead, const struct span *early, uint32_t n);
+	    const struct span *ahead, const struct span *spilled, uint32_t n);
 
 /* A row of the ledger: what an output has made of a source's lines.  add adds. */
 struct account {

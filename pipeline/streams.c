@@ -211,6 +211,7 @@ standing_free(struct standing *at)
 	if (!at)
 		return;
 	free(at->early);
+	free(at->spilled);
 	free(at->holes);
 	free(at);
 }
