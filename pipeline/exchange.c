@@ -10,20 +10,29 @@
 #include "reload.h"
 #include "run.h"
 
-/* Lines read so far are none of its business. */
+/*
+ * An output that takes another's place, and slot, stands where that one stood.  That may be
+ * beyond what was read: of a file that is read again for others, it leaves lines out.  Of one
+ * that is new, lines read so far are none of its business.
+ */
 static void
-stand_at_end(weft_pipeline *p, struct output *o)
+take_place(weft_pipeline *p, struct output *o, bool new)
 {
 	weft_mutex_lock(&p->lock);
 	for (struct stream *st = p->streams; st; st = st->next) {
-		struct standing *at;
+		struct standing *at = st->standing[o->slot];
 
-		standing_free(st->standing[o->slot]);
-		st->standing[o->slot] = NULL;
+		if (new) {
+			standing_free(at);
+			at = st->standing[o->slot] = NULL;
+		}
 		weft_mutex_lock(&o->lock);
-		at = stream_standing(st, o);
-		at->mark.at = st->end;
-		at->resume = st->end.offset;
+		if (!at) {
+			at = stream_standing(st, o);
+			at->mark.at = st->end;
+			at->resume = st->end.offset;
+		}
+		at->dirty = false;	/* in the other's list, which goes with it */
 		ack_make_dirty(o, st, at);
 		weft_mutex_unlock(&o->lock);
 	}
@@ -72,19 +81,28 @@ take_totals(weft_pipeline *p, struct output *o, const struct output *old)
 		o->total[i] = old->total[i];
 }
 
-/* Takes one of next's into p, at a slot that none of all has. */
+/* The one whose place it takes, or NULL. */
+static struct output *
+predecessor(weft_pipeline *p, const struct output *o)
+{
+	for (int i = 0; i < p->plan.noutputs; i++)
+		if (strcmp(p->plan.outputs[i]->name, o->name) == 0)
+			return p->plan.outputs[i];
+	return NULL;
+}
+
+/* Takes one of next's into p; before: at its slot, else at one that none of all has. */
 static void
-adopt(struct reload *r, struct output *o, struct output *const *all)
+adopt(struct reload *r, struct output *o, const struct output *before, struct output *const *all)
 {
 	weft_pipeline *p = r->p;
 
-	o->slot = free_slot(all, r->next->plan.noutputs);
+	o->slot = before ? before->slot : free_slot(all, r->next->plan.noutputs);
 	o->p = p;
 	run_adopt_output(p, o);
-	for (int i = 0; i < p->plan.noutputs; i++)
-		if (strcmp(p->plan.outputs[i]->name, o->name) == 0)
-			take_totals(p, o, p->plan.outputs[i]);
-	stand_at_end(p, o);
+	if (before)
+		take_totals(p, o, before);
+	take_place(p, o, !before);
 }
 
 /* Several of next's outputs may share a rendering, and the first one moves it. */
@@ -137,6 +155,23 @@ take_outputs(struct reload *r, struct output *const *all)
 	new->noutputs = left;
 }
 
+/* First those that take over a slot: the others get what is left. */
+static void
+adopt_all(struct reload *r, struct output **all)
+{
+	struct plan *new = &r->next->plan;
+
+	for (int take_over = 1; take_over >= 0; take_over--)
+		for (int i = 0; i < new->noutputs; i++) {
+			struct output *o = new->outputs[i], *before = predecessor(r->p, o);
+
+			if (all[i] || (before != NULL) != take_over)
+				continue;
+			adopt(r, o, before, all);
+			all[i] = o;
+		}
+}
+
 static void
 exchange_outputs(struct reload *r)
 {
@@ -148,11 +183,7 @@ exchange_outputs(struct reload *r)
 	move_renderings(r);
 	for (int i = 0; i < r->next->plan.noutputs; i++)
 		all[i] = r->same[i];
-	for (int i = 0; i < r->next->plan.noutputs; i++)
-		if (!all[i]) {
-			adopt(r, r->next->plan.outputs[i], all);
-			all[i] = r->next->plan.outputs[i];
-		}
+	adopt_all(r, all);
 	take_outputs(r, all);
 	reload_release_letters(r, old);
 	for (int i = 0; i < p->plan.noutputs; i++)
