@@ -50,7 +50,7 @@ judge(struct lab *l, struct load *v)
 	check_read(l, "a", "packed", v->gen.lines);
 	check_verify(l, "out.raw*", WEFT_LEVEL_TRACE);
 	check_verify(l, "out.packed*", WEFT_LEVEL_TRACE);
-	check_balanced(l);
+	check_balanced(l, false);
 }
 
 static struct load *

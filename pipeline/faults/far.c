@@ -2,6 +2,7 @@
 #include "far.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -103,11 +104,26 @@ serve(struct far *f, weft_conn *c)
 	weft_conn_close(c);
 }
 
+/* Nobody else gets in, and those who are in line are served: their bytes were acknowledged. */
+static void
+accept_last(struct far *f)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog all = { 1, &drop };
+	weft_ctx *soon = weft_with_timeout(NULL, 10 * WEFT_MS);
+
+	setsockopt(weft_listener_fd(f->l), SOL_SOCKET, SO_ATTACH_FILTER, &all, sizeof(all));
+	for (weft_conn *c; weft_accept(soon, f->l, &c) == 0; )
+		weft_waitgroup_go(&f->running, serve, f, c);
+	weft_ctx_free(soon);
+}
+
 static void
 listen_on(struct far *f)
 {
 	for (weft_conn *c; weft_accept(f->ctx, f->l, &c) == 0; )
 		weft_waitgroup_go(&f->running, serve, f, c);
+	accept_last(f);
 }
 
 void

@@ -103,8 +103,8 @@ struct sums {
 bool	ledger_sums(struct lab *l, const char *source, const char *output, struct sums *out);
 void	await_read(struct lab *l, const char *source, const char *output, uint64_t lines);
 void	await_quiet(struct lab *l);		/* until nothing more is read for a while */
-/* Every row is balanced, and nothing waits. */
-void	check_balanced(struct lab *l);
+/* Every row is balanced, and nothing waits; left: but for outputs that are gone. */
+void	check_balanced(struct lab *l, bool left);
 void	check_read(struct lab *l, const char *source, const char *output, uint64_t lines);
 
 /* What the files that match say; patterns may be several, with blanks between. */

@@ -64,7 +64,7 @@ judge(struct lab *l, struct load *v[SOURCES])
 	}
 	check_verify(l, "out.raw*", WEFT_LEVEL_INFO);
 	check_verify(l, "out.packed*", WEFT_LEVEL_INFO);
-	check_balanced(l);
+	check_balanced(l, false);
 }
 
 static void

@@ -19,7 +19,7 @@ begin(struct lab *l, struct far *far, uint64_t lines, const char *output)
 	lab_config(l,
 	    "state: st\n"
 	    "checkpoint: 50ms\n"
-	    "budget: { memory: 16MB, disk: 200MB }\n"
+	    "budget: { memory: 16MB, disk: 1GB }\n"
 	    "sources:\n"
 	    "  a: { file: 'a.log*' }\n"
 	    "outputs:\n"
@@ -39,7 +39,7 @@ judge(struct lab *l, struct far *far, struct load *v)
 	await_read(l, "a", "far", v->gen.lines);
 	lab_stop(l);
 	check_read(l, "a", "far", v->gen.lines);
-	check_balanced(l);
+	check_balanced(l, false);
 	check_verify(l, "out.raw", WEFT_LEVEL_TRACE);
 	far_finish(far);
 	verify_files(l, "far.out", WEFT_LEVEL_TRACE, &c);

@@ -83,7 +83,7 @@ FAULT(EveryQueueIsFull)
 	await_read(l, NULL, NULL, 5 * v->gen.lines);
 	lab_stop(l);
 	check_verify(l, "out.raw", WEFT_LEVEL_TRACE);
-	check_balanced(l);
+	check_balanced(l, false);
 	for (int i = 0; i < RULES; i++) {
 		far_finish(&far[i]);
 		judge_rule(l, &far[i], rules[i], v->gen.lines);

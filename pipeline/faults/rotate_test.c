@@ -26,7 +26,7 @@ judge(struct lab *l, struct load *v)
 	lab_stop(l);
 	check_read(l, "a", "raw", v->gen.lines);
 	check_verify(l, "out.raw", WEFT_LEVEL_TRACE);
-	check_balanced(l);
+	check_balanced(l, false);
 }
 
 static void
@@ -79,7 +79,7 @@ copy_and_truncate(weft_t *t, const char *pattern, long seconds)
 	CHECK(c.lost * 200 <= s.lost);
 	if (c.lost == 0)
 		CHECK_EQ(c.torn, 0);
-	check_balanced(l);
+	check_balanced(l, false);
 }
 
 FAULT(CopiedAndTruncated)
@@ -137,7 +137,7 @@ reuse_inodes(weft_t *t, int live, int rounds)
 		lab_stop(l);
 	check_read(l, "a", "raw", lines);
 	check_verify(l, "out.raw*", WEFT_LEVEL_TRACE);
-	check_balanced(l);
+	check_balanced(l, false);
 	weft_logf("%llu of %d times the inode was the same", (unsigned long long)same, rounds);
 }
 
@@ -187,7 +187,7 @@ FAULT(HeadsAreEqual)
 	CHECK_EQ(c.lines, FILES * lines);
 	CHECK_EQ(c.other, FILES * 82);
 	CHECK_EQ(c.lost + c.doubled + c.torn, 0);
-	check_balanced(l);
+	check_balanced(l, false);
 }
 
 /* A million lines at once, and the file goes: nobody waits for us. */
@@ -259,6 +259,6 @@ FAULT(LinesNobodyExpects)
 	CHECK_EQ(c.other, 15);
 	CHECK_EQ(c.lost + c.doubled + c.torn, 0);
 	CHECK_EQ(size_of_files(l, "out.raw"), v->len + 3 * (big + 1 + 256 + 9));
-	check_balanced(l);
+	check_balanced(l, false);
 	free(line);
 }

@@ -38,7 +38,7 @@ judge(struct lab *l, struct load *v)
 	check_read(l, "a", "raw", v->gen.lines);
 	check_verify(l, "out.raw*", WEFT_LEVEL_TRACE);
 	check_verify(l, "out.packed", WEFT_LEVEL_TRACE);
-	check_balanced(l);
+	check_balanced(l, false);
 }
 
 /* The log goes on, and is rotated, while the program sleeps. */
