@@ -2,8 +2,9 @@
  * source_torture_test.c - a log is appended to, rotated in every way, and its reader stopped and
  * stalled, in an order that a seed decides: each line comes once
  *
- * Only what nobody could decide is left out: a file is not truncated twice between two looks,
- * and nothing is written between a copy and its truncation.
+ * What nobody could decide is left out: a file is not truncated twice between two looks, nothing
+ * is written between a copy and its truncation, and a pattern that matches copies meets none,
+ * for one that is found before it is known what it is comes twice.
  */
 #include <zlib.h>
 
@@ -15,7 +16,7 @@ struct world {
 	struct rand rand;
 	int	written, rotated;
 	bool	half;			/* the last line has no newline yet */
-	bool	running;
+	bool	running, copies;
 	struct buf story;		/* for who has to find out what went wrong */
 	char	last[32];		/* the file that was rotated last, if it may be packed */
 };
@@ -88,6 +89,8 @@ by_copy(struct world *w)
 {
 	char to[32];
 
+	if (!w->copies)
+		return;
 	whole(w);
 	let_look(w);
 	snprintf(to, sizeof(to), "a.log.%d", ++w->rotated);
@@ -226,7 +229,7 @@ check_each_once(struct world *w, int n)
 static void
 torture(weft_t *t, const char *patterns, long seed)
 {
-	struct world w = { .r = rig_new(patterns) };
+	struct world w = { .r = rig_new(patterns), .copies = strcmp(patterns, "a.log") == 0 };
 
 	(void)t;
 	rand_seed(&w.rand, seed);
