@@ -26,20 +26,6 @@ configure(struct lab *l)
 }
 
 static void
-preload(struct lab *l)
-{
-	char path[500];
-	const char *asan = getenv("ASAN_OPTIONS");
-
-	snprintf(path, sizeof(path), "%s", l->program);
-	strcpy(strrchr(path, '/'), "/inject.so");
-	if (access(path, R_OK) < 0)
-		weft_skip("inject.so is not built");
-	lab_env(l, "LD_PRELOAD=%s", path);
-	lab_env(l, "ASAN_OPTIONS=%s:verify_asan_link_order=0", asan ? asan : "");
-}
-
-static void
 judge(struct lab *l, struct load *v)
 {
 	load_finish(v);
@@ -81,7 +67,7 @@ fail(weft_t *t, const char *under, int error, int one_in, int times)
 
 	(void)t;
 	configure(l);
-	preload(l);
+	lab_preload(l);
 	lab_env(l, "INJECT_UNDER=%s", under);
 	lab_env(l, "INJECT_WHILE=%s", lab_path(l, "trouble"));
 	lab_env(l, "INJECT_ERROR=%d", error);
@@ -133,7 +119,7 @@ die_at(struct lab *l, const char *under, uint64_t k)
 	int status = 0;
 
 	lab_clear_env(l);
-	preload(l);
+	lab_preload(l);
 	lab_env(l, "INJECT_UNDER=%s", under);
 	lab_env(l, "INJECT_DIE=%llu", (unsigned long long)k);
 	lab_start(l);
@@ -152,7 +138,8 @@ static void
 end_often(weft_t *t, const char *under, int ends)
 {
 	struct lab *l = lab_new();
-	struct load *v = load_of(l, 10000 + 1500 * ends, (10000 + 1500 * ends) * 200 / (ends / 10 + 1));
+	uint64_t lines = 10000 + 1500 * ends;
+	struct load *v = load_of(l, lines, lines * 200 / (ends / 10 + 1));
 	uint64_t step = 1 + dice(l, 3), k = 1;
 	int died = 0;
 

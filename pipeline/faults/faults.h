@@ -52,6 +52,7 @@ const char *lab_path(struct lab *l, const char *name); /* of the last few calls 
 void	lab_config(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	lab_env(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	lab_clear_env(struct lab *l);
+void	lab_preload(struct lab *l);		/* inject.so, whose variables follow */
 void	lab_start(struct lab *l);
 void	lab_await_up(struct lab *l);		/* it catches signals */
 /* -signal, or its exit status. */
@@ -72,7 +73,8 @@ struct load {
 	struct weft_gen_options gen;
 	uint64_t	 speed;		/* bytes a second; 0: any */
 	int64_t		 rotate;	/* every so often; 0: never */
-	int		 keep;		/* rotated ones: NAME.1 is the youngest; 0: all, NAME.000001 the first */
+	int		 keep;		/* rotated ones: NAME.1 is the youngest; 0: all, the
+					   first is NAME.000001 */
 	bool		 copytruncate;
 	/* load.c's */
 	struct lab	*lab;

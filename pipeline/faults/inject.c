@@ -2,8 +2,8 @@
  * inject.c - preloaded into the program: system calls that fail, end the process, or lie
  *
  *	INJECT_UNDER=WORDS	calls that change files whose path has one of them, by colons
- *	INJECT_DIE=N		the Nth such call ends the process, with status 86, before it is made;
- *				of a write, half of the bytes are written first, if N is even
+ *	INJECT_DIE=N		the Nth such call ends the process, with status 86, before it is
+ *				made; of a write, half is written first, if N is even
  *	INJECT_ERROR=NUMBER	such calls fail with that errno ...
  *	INJECT_ONE_IN=N		... but only one in N, by chance; INJECT_SEED chooses which
  *	INJECT_WHILE=PATH	... and only as long as that file is there

@@ -131,6 +131,20 @@ lab_clear_env(struct lab *l)
 		free(l->env[--l->nenv]);
 }
 
+void
+lab_preload(struct lab *l)
+{
+	char path[500];
+	const char *asan = getenv("ASAN_OPTIONS");
+
+	snprintf(path, sizeof(path), "%s", l->program);
+	strcpy(strrchr(path, '/'), "/inject.so");
+	if (access(path, R_OK) < 0)
+		weft_skip("inject.so is not built");
+	lab_env(l, "LD_PRELOAD=%s", path);
+	lab_env(l, "ASAN_OPTIONS=%s:verify_asan_link_order=0", asan ? asan : "");
+}
+
 static void
 become(struct lab *l, const char *conf, const char *said, char **env)
 {
@@ -273,7 +287,8 @@ lab_await_said(struct lab *l, const char *what, uint64_t times)
 	while (lab_said_times(l, what) < times) {
 		if (weft_now() > until) {
 			text = said(l);
-			weft_logf("not said %llu times: %s\n%s", (unsigned long long)times, what, text);
+			weft_logf("not said %llu times: %s\n%s", (unsigned long long)times, what,
+			    text);
 			free(text);
 			REQUIRE(!"it says so in time");
 		}

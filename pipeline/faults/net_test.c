@@ -86,7 +86,8 @@ both_die(weft_t *t, int http, int times)
 {
 	struct far far = { .http = http };
 	struct lab *l = lab_new();
-	struct load *v = begin(l, &far, 6000 * times, http ? "/in', shape: lines" : "', format: raw");
+	struct load *v = begin(l, &far, 6000 * times,
+	    http ? "/in', shape: lines" : "', format: raw");
 
 	(void)t;
 	load_start(v);

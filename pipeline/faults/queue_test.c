@@ -14,7 +14,9 @@ static const char *const rules[RULES] = { "drop_newest", "drop_oldest", "spill",
 static void
 come(struct lab *l, struct far far[RULES], bool deaf)
 {
-	static const char *const names[RULES] = { "far.newest", "far.oldest", "far.spill", "far.block" };
+	static const char *const names[RULES] = {
+		"far.newest", "far.oldest", "far.spill", "far.block"
+	};
 
 	for (int i = 0; i < RULES; i++) {
 		far[i].lab = l;
@@ -30,8 +32,8 @@ configure(struct lab *l, struct far far[RULES])
 	struct buf b = { 0 };
 
 	for (int i = 0; i < RULES; i++)
-		buf_printf(&b, "  %s: { syslog: 'tcp://%s', format: raw, when_full: %s, queue: 300kB }\n",
-		    rules[i], far[i].addr, rules[i]);
+		buf_printf(&b, "  %s: { syslog: 'tcp://%s', format: raw, when_full: %s, "
+		    "queue: 300kB }\n", rules[i], far[i].addr, rules[i]);
 	lab_config(l,
 	    "state: st\n"
 	    "budget: { memory: 8MB, disk: 20MB }\n"
@@ -65,10 +67,12 @@ FAULT(EveryQueueIsFull)
 	struct lab *l = lab_new();
 	struct far far[RULES] = { 0 };
 	struct load set = { .name = "a.log",
-	    .gen = { .source = 1, .format = WEFT_GEN_JSON, .lines = by_form(400000, 60000, 20000) } };
-	struct load *v = load_new(l, &set);
+	    .gen = { .source = 1, .format = WEFT_GEN_JSON } };
+	struct load *v;
 	struct sums s;
 
+	set.gen.lines = by_form(400000, 60000, 20000);
+	v = load_new(l, &set);
 	come(l, far, true);
 	configure(l, far);
 	load_write(v);

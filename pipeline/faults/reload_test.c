@@ -76,7 +76,8 @@ FAULT(ReloadedUnderLoad)
 {
 	int times = by_form(50, 12, 3);
 	struct lab *l = lab_new();
-	struct load *a = load_of(l, "a.log", 1, 4000 * times), *b = load_of(l, "b.log", 2, 4000 * times);
+	struct load *a = load_of(l, "a.log", 1, 4000 * times);
+	struct load *b = load_of(l, "b.log", 2, 4000 * times);
 	uint64_t taken = 0, refused = 0;
 
 	configure(l, 0, "");
@@ -106,7 +107,8 @@ FAULT(KilledWhileReloading)
 {
 	int times = by_form(40, 6, 2);
 	struct lab *l = lab_new();
-	struct load *a = load_of(l, "a.log", 1, 3000 * times), *b = load_of(l, "b.log", 2, 3000 * times);
+	struct load *a = load_of(l, "a.log", 1, 3000 * times);
+	struct load *b = load_of(l, "b.log", 2, 3000 * times);
 
 	load_start(a);
 	load_start(b);

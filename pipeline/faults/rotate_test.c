@@ -34,7 +34,8 @@ rotate_often(weft_t *t, const char *pattern, long seconds)
 {
 	struct lab *l = lab_new();
 	struct load set = { .name = "a.log", .rotate = 100 * WEFT_MS, .keep = 5, .speed = 24000000,
-	    .gen = { .source = 1, .format = WEFT_GEN_PLAIN, .pad = 200, .lines = 120000 * seconds } };
+	    .gen = { .lines = 120000 * seconds, .source = 1, .format = WEFT_GEN_PLAIN,
+	    .pad = 200 } };
 	struct load *v = load_new(l, &set);
 
 	(void)t;
@@ -59,7 +60,8 @@ copy_and_truncate(weft_t *t, const char *pattern, long seconds)
 	struct lab *l = lab_new();
 	struct load set = { .name = "a.log", .rotate = 300 * WEFT_MS, .speed = 10000000,
 	    .copytruncate = true,
-	    .gen = { .source = 1, .format = WEFT_GEN_PLAIN, .pad = 200, .lines = 50000 * seconds } };
+	    .gen = { .lines = 50000 * seconds, .source = 1, .format = WEFT_GEN_PLAIN,
+	    .pad = 200 } };
 	struct load *v = load_new(l, &set);
 	struct weft_verify_counts c;
 	struct sums s;
@@ -201,8 +203,9 @@ burst(weft_t *t, const char *pattern, uint64_t lines)
 
 	(void)t;
 	configure(l, pattern, "", "");
+	load_piece(v, 100000);
 	lab_start(l);
-	load_piece(v, 1000);
+	await_read(l, "a", "raw", 1);	/* it knows the file by its name */
 	load_write(v);
 	load_rotate(v);
 	v->over = true;

@@ -1,9 +1,6 @@
 /*
  * stop_test.c - stopped, started, told to end once and twice, and a clock that jumps
  */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "far.h"
 
 static void
@@ -93,13 +90,8 @@ FAULT(ClockJumps)
 	static const long jumps[] = { 3600, -7200, 86400 * 400L, -86400 * 800L, 0, 1, -1, 1800 };
 	struct lab *l = lab_new();
 	struct load *v = load_of(l, by_form(400000, 60000, 10000));
-	char path[500];
 
-	snprintf(path, sizeof(path), "%s", l->program);
-	strcpy(strrchr(path, '/'), "/inject.so");
-	if (access(path, R_OK) < 0)
-		weft_skip("inject.so is not built");
-	lab_env(l, "LD_PRELOAD=%s", path);
+	lab_preload(l);
 	lab_env(l, "INJECT_CLOCK=%s", lab_path(l, "clock"));
 	configure(l, "");
 	set_clock(l, 0);
