@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "pipeline/pipeline.h"
 #include "weft/sync.h"
 #include "weft/testing.h"
@@ -29,7 +30,6 @@
 #define LIMIT	(60 * WEFT_SECOND)	/* what takes longer hangs */
 #define MORE_ENV 8
 #define LOADS 8
-#define PATHS 32
 
 struct load;
 
@@ -42,13 +42,13 @@ struct lab {
 	int	 nenv;
 	struct load *loads[LOADS];
 	int	 nloads;
-	char	 (*path)[400];	/* lab_path's */
-	_Atomic unsigned next_path;
+	weft_mutex lock;		/* paths, by name: lab_path's */
+	struct map paths;
 };
 
 /* A lab lasts as long as its test, and its loads as long as it. */
 struct lab *lab_new(void);
-const char *lab_path(struct lab *l, const char *name); /* of the last few calls */
+const char *lab_path(struct lab *l, const char *name);	/* lasts as long as the lab */
 void	lab_config(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	lab_env(struct lab *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	lab_clear_env(struct lab *l);

@@ -47,7 +47,9 @@ end(void *arg)
 	while (l->nloads > 0)
 		load_free(l->loads[--l->nloads]);
 	lab_clear_env(l);
-	free(l->path);
+	for (struct map_entry *e = NULL; (e = map_next(&l->paths, e)); )
+		free(e->value);
+	map_finish(&l->paths);
 	free(l);
 }
 
@@ -58,7 +60,6 @@ lab_new(void)
 	const char *seed = getenv("FAULTS_SEED");
 	struct timespec now;
 
-	l->path = calloc(PATHS, sizeof(*l->path));
 	weft_cleanup(end, l);
 	find_program(l);
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -88,10 +89,17 @@ lab_sleep(struct lab *l, int64_t most)
 const char *
 lab_path(struct lab *l, const char *name)
 {
-	char *at = l->path[l->next_path++ % PATHS];
+	size_t len = strlen(name), size = strlen(l->dir) + len + 2;
+	struct map_entry *e;
 
-	snprintf(at, sizeof(l->path[0]), "%s/%s", l->dir, name);
-	return at;
+	weft_mutex_lock(&l->lock);
+	e = map_insert(&l->paths, name, len, map_hash(name, len), NULL);
+	if (!e->value) {
+		e->value = malloc(size);
+		snprintf(e->value, size, "%s/%s", l->dir, name);
+	}
+	weft_mutex_unlock(&l->lock);
+	return e->value;
 }
 
 /* As an editor does: the old one, or the new one. */
