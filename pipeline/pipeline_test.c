@@ -93,6 +93,7 @@ static void
 count_trial(const struct weft_trial *t, void *arg)
 {
 	*(int *)arg += strcmp(t->fate, "kept") == 0;
+	free(t->json);
 }
 
 /* More lines than a batch holds. */

@@ -150,7 +150,7 @@ lab_preload(struct lab *l)
 	if (access(path, R_OK) < 0)
 		weft_skip("inject.so is not built");
 	lab_env(l, "LD_PRELOAD=%s", path);
-	lab_env(l, "ASAN_OPTIONS=%s:verify_asan_link_order=0", asan ? asan : "");
+	lab_env(l, "ASAN_OPTIONS=verify_asan_link_order=0:%s", asan ? asan : "");
 }
 
 static void
@@ -182,8 +182,8 @@ lab_start(struct lab *l)
 	while (environ[n])
 		n++;
 	env = calloc(n + l->nenv + 1, sizeof(*env));
-	memcpy(env, environ, n * sizeof(*env));
-	memcpy(env + n, l->env, l->nenv * sizeof(*env));
+	memcpy(env, l->env, l->nenv * sizeof(*env));	/* of two of a name the first one counts */
+	memcpy(env + l->nenv, environ, n * sizeof(*env));
 	weft_enter_blocking();
 	l->pid = fork();
 	if (l->pid == 0)
