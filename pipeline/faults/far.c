@@ -126,16 +126,34 @@ listen_on(struct far *f)
 	accept_last(f);
 }
 
+/*
+ * The address is for coming back to: not one of those that the system gives to connections, for it
+ * might give it to another test's while we are away.
+ */
+static int
+listen_somewhere(struct far *f)
+{
+	char any[120];
+	int err = -EADDRINUSE;
+
+	snprintf(any, sizeof(any), "tcp://%s", f->addr);
+	if (*f->addr)
+		return weft_listen(NULL, any, &f->l);
+	for (int i = 0; i < 100 && err == -EADDRINUSE; i++) {
+		snprintf(any, sizeof(any), "tcp://127.0.0.1:%d",
+		    10000 + (int)((weft_random() >> 32) % 20000));
+		err = weft_listen(NULL, any, &f->l);
+	}
+	return err;
+}
+
 void
 far_come(struct far *f)
 {
-	char any[120];
-
 	if (!f->fd)
 		f->fd = open(lab_path(f->lab, f->name), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
 		    0600);
-	snprintf(any, sizeof(any), "tcp://%s", *f->addr ? f->addr : "127.0.0.1:0");
-	REQUIRE(f->fd > 0 && weft_listen(NULL, any, &f->l) == 0);
+	REQUIRE(f->fd > 0 && listen_somewhere(f) == 0);
 	snprintf(f->addr, sizeof(f->addr), "%s", weft_listener_addr(f->l) + 6);
 	f->ctx = weft_with_cancel(NULL);
 	weft_waitgroup_go(&f->running, listen_on, f);
