@@ -254,6 +254,10 @@ TEST(CopyTruncateWithNothingUnread)
 
 TEST(CopyTruncateReadsTheRestFromTheCopy)
 {
+#ifdef WEFT_TSAN
+	weft_skip("so slow a reader can meet the truncation in the middle of a read: those bytes are "
+	    "counted as lost");
+#endif
 	struct rig *r = rig_new("a.log");
 
 	lines("a.log", 0, 10);
