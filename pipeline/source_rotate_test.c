@@ -252,20 +252,8 @@ TEST(CopyTruncateWithNothingUnread)
 	CHECK_EQ(r->lost, 0);
 }
 
-/*
- * One in twenty fails: the copy is not found, and its rest is counted as lost.  Not understood yet;
- * WEFT_COPIES=1 runs them.
- */
-static void
-skip_unless_asked(void)
-{
-	if (!getenv("WEFT_COPIES"))
-		weft_skip("fails now and then: see the comment");
-}
-
 TEST(CopyTruncateReadsTheRestFromTheCopy)
 {
-	skip_unless_asked();
 	struct rig *r = rig_new("a.log");
 
 	lines("a.log", 0, 10);
@@ -332,7 +320,6 @@ TEST(CopyThatThePatternFindsIsNotReadAgain)
 
 TEST(CopyTruncateTwiceWhileThePipelineStalls)
 {
-	skip_unless_asked();
 	struct rig *r = rig_new("a.log");
 
 	lines("a.log", 0, 10);

@@ -76,15 +76,24 @@ tail_take(struct tail *t, struct batch *b, size_t n)
 	t->usual = b->nlines == BATCH_LINES ? n : 0;
 }
 
-/* The hash of the head, now that there is more of it: a restart has more to go by. */
+/*
+ * The hash of the head, now that there is more of it: a restart has more to go by.  What was known of
+ * it must still be there, looked at last: a file that was truncated meanwhile has another head,
+ * by which its copy would not be found.
+ */
 void
 tail_head(struct tail *t, int fd, const struct look *l)
 {
 	struct files *f = t->f;
-	struct file_id id;
+	struct file_id id, known;
+	struct look before = *l;
 
 	if (t->file.id.head_len == FILE_HEAD || l->size <= t->file.id.head_len ||
 	    identity_of(fd, l, &id) < 0)
+		return;
+	before.size = t->file.id.head_len;
+	if (before.size && (identity_of(fd, &before, &known) < 0 ||
+	    known.head_len != before.size || known.head_hash != t->file.id.head_hash))
 		return;
 	t->file.id = id;
 	if (!t->late)
