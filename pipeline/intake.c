@@ -205,7 +205,6 @@ revive(struct source *s, const struct known_file *k)
 			break;
 	if (st) {
 		st->closed = st->done = st->forget = false;
-		s->nlive -= s->nlive > 0;
 	}
 	weft_mutex_unlock(&s->p->lock);
 	return st;
@@ -382,7 +381,6 @@ void
 intake_start(struct source *s)
 {
 	s->ctx = weft_with_cancel(s->p->ctx);
-	s->nlive = 0;
 	weft_waitgroup_add(&s->p->reading, 1);
 	weft_waitgroup_go(&s->running, source_run, s);
 }

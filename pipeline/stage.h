@@ -61,7 +61,6 @@ struct source {
 	struct multiline *multiline;
 	struct syslog_sockets *sockets;
 	struct known_file *known;
-	int		 nlive;		/* of them, streams that go on; under the pipeline's lock */
 	weft_ctx	*ctx;		/* cancelled: stop reading */
 	weft_waitgroup	 running;
 	bool		 gone, starting; /* taken out by a reload; put in by it */

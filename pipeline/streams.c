@@ -78,7 +78,6 @@ find_live(struct source *s, struct known_file **known)
 			k = add_known(known, st);
 		k->at = st->end;
 		k->done |= st->done;
-		s->nlive++;
 	}
 }
 
